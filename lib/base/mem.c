@@ -1,0 +1,46 @@
+/*
+ * mem - the only door to the allocator: see mem.h
+ */
+#include "base/mem.h"
+
+#include <stdlib.h>
+
+#include "base/num.h"
+
+void *
+mem_new(size_t n, size_t size)
+{
+	return calloc(n, size);
+}
+
+void *
+mem_resize(void *p, size_t n, size_t size)
+{
+	size_t all;
+
+	if (num_mul(n, size, &all) < 0)
+		return NULL;
+	return realloc(p, all);
+}
+
+char *
+mem_cstr(struct span s)
+{
+	char *p;
+
+	if (s.len > 0 && memchr(s.p, '\0', s.len) != NULL)
+		return NULL;
+	p = malloc(s.len + 1);
+	if (p == NULL)
+		return NULL;
+	if (s.len > 0)
+		memcpy(p, s.p, s.len);
+	p[s.len] = '\0';
+	return p;
+}
+
+void
+mem_free(void *p)
+{
+	free(p);
+}

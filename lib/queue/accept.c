@@ -1,0 +1,265 @@
+/*
+ * accept - a message comes into the queue: see store.h
+ *
+ * Both files are written without a name and linked only when whole, so a
+ * killed worker leaves nothing behind. The message is linked first: its
+ * name is the ID, and linking is what makes the ID unique. Links are made
+ * before the data is synced, so that one commit of the file system's
+ * journal carries data and names of both files, and of other workers at
+ * work in the same moment. A name that is visible early does no harm: the
+ * seal does not fit what a crash left, and nobody was told 250 yet.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "queue/store-private.h"
+#include "sys/clock.h"
+#include "sys/fd.h"
+#include "sys/file.h"
+
+enum { GATHER = 64 * 1024, FILE_MODE = 0640, ID_TRIES = 1000 };
+
+struct accept {
+	struct store *s;
+	struct hash *hash;
+	struct buf gathered; /* bytes not written yet */
+	struct buf envelope;
+	uint64_t size;
+	int fd; /* of the message, -1 between messages */
+};
+
+int
+accept_new(struct store *s, struct accept **out)
+{
+	struct accept *a = mem_new(1, sizeof(*a));
+
+	if (a == NULL)
+		return E_NOMEM;
+	a->s = s;
+	a->fd = -1;
+	a->gathered = BUF_INIT(2 * GATHER);
+	a->envelope = BUF_INIT(ENVELOPE_MAX + 4096);
+	a->hash = hash_new();
+	if (a->hash == NULL) {
+		mem_free(a);
+		return E_NOMEM;
+	}
+	*out = a;
+	return 0;
+}
+
+void
+accept_destroy(struct accept **a)
+{
+	if (*a == NULL)
+		return;
+	accept_abort(*a);
+	hash_destroy(&(*a)->hash);
+	buf_free(&(*a)->gathered);
+	buf_free(&(*a)->envelope);
+	mem_free(*a);
+	*a = NULL;
+}
+
+void
+accept_abort(struct accept *a)
+{
+	fd_close(&a->fd);
+	buf_reset(&a->gathered);
+	(void)hash_end(a->hash);
+	a->size = 0;
+}
+
+/*
+ * A file without a name in folder at. Where the file system has no such
+ * thing: a file whose name is taken away at once cannot be linked again,
+ * so there the name stays until publish() has given it the real one.
+ */
+static int
+open_unnamed(int at, int *fd)
+{
+	char name[NAME_MAX_ID];
+	int r = file_unnamed(at, ".", FILE_MODE, fd);
+
+	if (r != E_ABSENT)
+		return r;
+	return file_open(at, store_name(name, (uint64_t)getpid(), ".tmp"),
+	    O_RDWR | O_CREAT | O_TRUNC, FILE_MODE, fd);
+}
+
+/* Give the file its name. E_BUSY when the name is taken. */
+static int
+publish(int fd, int from, int at, const char *name)
+{
+	char temporary[NAME_MAX_ID];
+	int r = file_link_unnamed(fd, at, name);
+
+	(void)store_name(temporary, (uint64_t)getpid(), ".tmp");
+	if (r == E_ABSENT) {
+		if (linkat(from, temporary, at, name, 0) < 0)
+			return errno == EEXIST ? E_BUSY : err_sys();
+		r = file_unlink(from, temporary);
+	}
+	return r;
+}
+
+int
+accept_begin(struct accept *a)
+{
+	int at, r;
+
+	accept_abort(a);
+	r = store_folder(a->s, a->s->mess, "mess", clock_real_us(), &at);
+	return r < 0 ? r : open_unnamed(at, &a->fd);
+}
+
+static int
+flush(struct accept *a)
+{
+	struct span s = buf_span(&a->gathered);
+	int r;
+
+	if (s.len == 0)
+		return 0;
+	hash_put(a->hash, s);
+	a->size += s.len;
+	r = fd_write(a->fd, s, FD_FOREVER);
+	buf_reset(&a->gathered);
+	return r;
+}
+
+int
+accept_put(struct accept *a, struct span bytes)
+{
+	while (bytes.len > 0) {
+		struct span piece = span_head(bytes, GATHER);
+		int r;
+
+		buf_put(&a->gathered, piece);
+		r = buf_err(&a->gathered);
+		if (r == 0 && a->gathered.len >= GATHER)
+			r = flush(a);
+		if (r < 0)
+			return r;
+		bytes = span_tail(bytes, piece.len);
+	}
+	return 0;
+}
+
+/* Link the message under the first free ID from now on. */
+static int
+claim(struct accept *a, uint64_t *id)
+{
+	uint64_t first = clock_real_us();
+	char name[NAME_MAX_ID];
+	int from, at, r;
+
+	r = store_folder(a->s, a->s->mess, "mess", first, &from);
+	if (r < 0)
+		return r;
+	for (uint64_t n = first; n < first + ID_TRIES; n++) {
+		r = store_folder(a->s, a->s->mess, "mess", n, &at);
+		if (r == 0)
+			r = publish(a->fd, from, at, store_name(name, n, ""));
+		if (r == E_BUSY)
+			continue;
+		*id = n;
+		return r;
+	}
+	return E_BUSY;
+}
+
+/* Write and link the envelope; the descriptor stays open in *fd. */
+static int
+write_envelope(struct accept *a, const struct envelope *e, int *fd)
+{
+	char name[NAME_MAX_ID];
+	int at, r;
+
+	buf_reset(&a->envelope);
+	envelope_seal(&a->envelope, e);
+	r = buf_err(&a->envelope);
+	if (r == 0)
+		r = store_folder(a->s, a->s->todo, "todo", e->id, &at);
+	if (r == 0)
+		r = open_unnamed(at, fd);
+	if (r == 0)
+		r = fd_write(*fd, buf_span(&a->envelope), FD_FOREVER);
+	if (r == 0)
+		r = publish(*fd, at, at, store_name(name, e->id, ""));
+	return r;
+}
+
+/*
+ * Everything to stable storage. Writing of both files is started before
+ * either is waited for: blocks of both are then allocated in the same
+ * transaction, and the second wait finds it committed.
+ */
+static int
+sync_all(struct accept *a, uint64_t id, int todo)
+{
+	size_t n = id % STORE_SPLIT;
+	int r;
+
+	(void)sync_file_range(a->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	(void)sync_file_range(todo, 0, 0, SYNC_FILE_RANGE_WRITE);
+	r = file_sync(a->fd);
+	if (r == 0)
+		r = file_sync(todo);
+	if (r == 0)
+		r = file_sync(a->s->mess[n]);
+	if (r == 0)
+		r = file_sync(a->s->todo[n]);
+	return r;
+}
+
+/* Tell qmail-send, if it runs; a full FIFO makes it look for itself. */
+static void
+pull_trigger(struct store *s, uint64_t id)
+{
+	char line[NAME_MAX_ID];
+
+	(void)store_name(line, id, "\n");
+	for (int try = 0; try < 2; try++) {
+		if (s->trigger < 0 &&
+		    file_open(s->queue, "lock/trigger", O_WRONLY | O_NONBLOCK,
+			0, &s->trigger) < 0)
+			return;
+		if (write(s->trigger, line, strlen(line)) >= 0 ||
+		    errno != EPIPE)
+			return;
+		fd_close(&s->trigger); /* its reader has gone: a new one? */
+	}
+}
+
+int
+accept_commit(struct accept *a, struct envelope *e)
+{
+	int todo = -1;
+	int r;
+
+	r = flush(a);
+	if (r < 0)
+		goto out;
+	e->size = a->size;
+	e->hash = hash_end(a->hash);
+	r = claim(a, &e->id);
+	if (r < 0)
+		goto out;
+	r = write_envelope(a, e, &todo);
+	if (r == 0)
+		r = sync_all(a, e->id, todo);
+	if (r < 0)
+		/* a copy that stays is a duplicate; that is allowed */
+		err_ignore(
+		    store_remove(a->s, e->id, STORE_TODO | STORE_MESS));
+	else
+		pull_trigger(a->s, e->id);
+out:
+	fd_close(&todo);
+	accept_abort(a);
+	return r;
+}

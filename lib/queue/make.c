@@ -1,0 +1,127 @@
+/*
+ * make - an empty queue, or what is missing of one: see store.h
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "queue/store-private.h"
+#include "sys/fd.h"
+#include "sys/file.h"
+#include "sys/priv.h"
+
+enum { TCPTO_SIZE = 1024 };
+
+struct place {
+	const char *path; /* below the home directory */
+	const char *owner;
+	mode_t type;
+	mode_t mode;
+	bool is_split;
+};
+
+static const struct place places[] = {
+	{ "queue", "qmailq", S_IFDIR, 0750, false },
+	{ "queue/mess", "qmailq", S_IFDIR, 0750, true },
+	{ "queue/todo", "qmailq", S_IFDIR, 0750, true },
+	{ "queue/info", "qmails", S_IFDIR, 0750, true },
+	/* qmailq sets messages aside, qmails notes */
+	{ "queue/quarantine", "qmailq", S_IFDIR, 0770, false },
+	{ "queue/lock", "qmailq", S_IFDIR, 0750, false },
+	{ "queue/lock/sendmutex", "qmails", S_IFREG, 0600, false },
+	{ "queue/lock/trigger", "qmails", S_IFIFO, 0622, false },
+	{ "queue/lock/tcpto", "qmailr", S_IFREG, 0644, false },
+};
+
+/* Create path with the type of the place. E_BUSY when it exists. */
+static int
+create(const struct place *p, const char *path)
+{
+	int fd = -1;
+	int r = 0;
+
+	if (p->type == S_IFDIR)
+		return file_mkdir(FILE_CWD, path, p->mode);
+	if (p->type == S_IFIFO) {
+		if (mkfifo(path, p->mode) < 0)
+			r = err_sys();
+		return err_is(r, EEXIST) ? E_BUSY : r;
+	}
+	r = file_open(
+	    FILE_CWD, path, O_WRONLY | O_CREAT | O_EXCL, p->mode, &fd);
+	if (r == 0 && ftruncate(fd, TCPTO_SIZE) < 0)
+		r = err_sys();
+	fd_close(&fd);
+	return r;
+}
+
+/* Owner and mode, as the umask and a copied tree may have them wrong. */
+static int
+settle(const struct place *p, const char *path)
+{
+	uid_t uid;
+	gid_t primary, gid;
+	int r;
+
+	if (priv_is_root()) {
+		r = priv_user(p->owner, &uid, &primary);
+		if (r == 0)
+			r = priv_group("qmail", &gid);
+		if (r < 0)
+			return r;
+		if (lchown(path, uid, gid) < 0)
+			return err_sys();
+	}
+	return chmod(path, p->mode) < 0 ? err_sys() : 0;
+}
+
+static int
+make_place(const struct place *p, const char *path)
+{
+	struct stat st;
+	int r = create(p, path);
+
+	if (r < 0 && r != E_BUSY)
+		return r;
+	if (lstat(path, &st) < 0)
+		return err_sys();
+	if ((st.st_mode & S_IFMT) != p->type)
+		return E_SYNTAX;
+	return settle(p, path);
+}
+
+static int
+make_split(const struct place *p)
+{
+	struct buf path = BUF_INIT(64);
+	const char *c;
+	int r = 0;
+
+	for (unsigned int n = 0; r == 0 && n < STORE_SPLIT; n++) {
+		buf_reset(&path);
+		buf_puts(&path, p->path);
+		buf_putc(&path, '/');
+		buf_putu(&path, n);
+		r = buf_cstr(&path, &c);
+		if (r == 0)
+			r = make_place(p, c);
+	}
+	buf_free(&path);
+	return r;
+}
+
+int
+store_make(void)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < sizeof(places) / sizeof(*places);
+	     i++) {
+		r = make_place(&places[i], places[i].path);
+		if (r == 0 && places[i].is_split)
+			r = make_split(&places[i]);
+	}
+	return r;
+}

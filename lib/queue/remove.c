@@ -1,0 +1,212 @@
+/*
+ * remove - messages leave the queue, or are set aside: see store.h
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "queue/store-private.h"
+#include "sys/clock.h"
+#include "sys/fd.h"
+#include "sys/file.h"
+
+static int
+unlink_part(struct store *s, int folders[STORE_SPLIT], const char *kind,
+    uint64_t id, bool changed[STORE_SPLIT])
+{
+	char name[NAME_MAX_ID];
+	int at, r;
+
+	r = store_folder(s, folders, kind, id, &at);
+	if (r == 0)
+		r = file_unlink(at, store_name(name, id, ""));
+	if (r == 0)
+		changed[id % STORE_SPLIT] = true;
+	return r == E_ABSENT ? 0 : r;
+}
+
+int
+store_remove(struct store *s, uint64_t id, unsigned int parts)
+{
+	int r = 0;
+
+	/* a message without envelope is garbage; the other way round it
+	 * would be delivered again */
+	if ((parts & STORE_TODO) != 0)
+		r = unlink_part(s, s->todo, "todo", id, s->todo_changed);
+	if (r == 0 && (parts & STORE_MESS) != 0)
+		r = unlink_part(s, s->mess, "mess", id, s->mess_changed);
+	return r;
+}
+
+/* The folder for what is damaged, opened once. */
+static int
+open_quarantine(struct store *s)
+{
+	if (s->quarantine >= 0)
+		return 0;
+	return file_open_dir(s->queue, "quarantine", &s->quarantine);
+}
+
+/* Move at/name to quarantine/NAME; what is not there is fine. */
+static int
+set_aside(struct store *s, int at, const char *name, const char *as)
+{
+	int r = 0;
+
+	if (renameat2(at, name, s->quarantine, as, RENAME_NOREPLACE) < 0)
+		r = err_sys();
+	return err_is(r, ENOENT) ? 0 : r;
+}
+
+int
+store_quarantine(struct store *s, uint64_t id, struct span reason)
+{
+	char name[NAME_MAX_ID], as[NAME_MAX_ID];
+	int mess, todo, fd = -1;
+	int r;
+
+	(void)store_name(name, id, "");
+	r = open_quarantine(s);
+	if (r == 0)
+		r = store_folder(s, s->mess, "mess", id, &mess);
+	if (r == 0)
+		r = store_folder(s, s->todo, "todo", id, &todo);
+	/* the reason first, then the message, the envelope last: cut off in
+	 * between, the envelope still leads here again */
+	if (r == 0)
+		r = file_open(s->quarantine, store_name(as, id, ".reason"),
+		    O_WRONLY | O_CREAT | O_APPEND, 0640, &fd);
+	if (r == 0)
+		r = fd_write(fd, reason, FD_FOREVER);
+	if (r == 0)
+		r = fd_write(fd, SPAN("\n"), FD_FOREVER);
+	fd_close(&fd);
+	if (r == 0)
+		r = set_aside(s, mess, name, store_name(as, id, ".mess"));
+	if (r == 0)
+		r = set_aside(s, todo, name, store_name(as, id, ".todo"));
+	if (r == 0)
+		s->mess_changed[id % STORE_SPLIT] =
+		    s->todo_changed[id % STORE_SPLIT] = true;
+	return r;
+}
+
+int
+store_note_quarantine(struct store *s, uint64_t id)
+{
+	char name[NAME_MAX_ID];
+	struct buf as = BUF_INIT(64);
+	const char *p;
+	int at, r;
+
+	r = open_quarantine(s);
+	if (r == 0)
+		r = store_folder(s, s->info, "info", id, &at);
+	/* there may be more than one in the life of a message */
+	buf_putu(&as, id);
+	buf_puts(&as, ".info.");
+	buf_putu(&as, clock_real_us());
+	if (r == 0)
+		r = buf_cstr(&as, &p);
+	if (r == 0)
+		r = set_aside(s, at, store_name(name, id, ""), p);
+	buf_free(&as);
+	return r;
+}
+
+int
+store_note_sync(struct store *s, uint64_t id)
+{
+	char name[NAME_MAX_ID];
+	int at, fd = -1;
+	int r;
+
+	r = store_folder(s, s->info, "info", id, &at);
+	if (r == 0)
+		r = file_open_read(at, store_name(name, id, ""), &fd);
+	if (r == E_ABSENT)
+		return 0; /* finished in the meantime */
+	if (r == 0)
+		r = file_sync(fd);
+	if (r == 0)
+		r = file_sync(at);
+	fd_close(&fd);
+	return r;
+}
+
+int
+store_sync(struct store *s)
+{
+	int first = 0;
+
+	for (size_t n = 0; n < STORE_SPLIT; n++) {
+		int r = 0;
+
+		if (s->todo_changed[n])
+			r = file_sync(s->todo[n]);
+		if (r == 0 && s->mess_changed[n])
+			r = file_sync(s->mess[n]);
+		if (r == 0)
+			s->todo_changed[n] = s->mess_changed[n] = false;
+		else if (first == 0)
+			first = r;
+	}
+	return first;
+}
+
+struct sweep {
+	struct store *s;
+	int at; /* the folder being read */
+	uint64_t before;
+};
+
+/* A temporary file is old when nobody has changed it for so long. */
+static bool
+is_old_file(const struct sweep *w, const char *name)
+{
+	struct stat st;
+
+	return fstatat(w->at, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISREG(st.st_mode) &&
+	       (uint64_t)st.st_mtime < w->before / 1000000;
+}
+
+static int
+sweep_name(void *ctx, const char *name)
+{
+	struct sweep *w = ctx;
+	struct stat st;
+	uint64_t id;
+	int at, r;
+
+	if (span_ends(span_cstr(name), SPAN(".tmp")) && is_old_file(w, name))
+		return file_unlink(w->at, name);
+	if (!store_id(name, &id) || id >= w->before)
+		return 0;
+	r = store_folder(w->s, w->s->todo, "todo", id, &at);
+	if (r < 0)
+		return r;
+	if (fstatat(at, name, &st, 0) == 0 || errno != ENOENT)
+		return 0;
+	return store_remove(w->s, id, STORE_MESS);
+}
+
+int
+store_sweep(struct store *s, int64_t age)
+{
+	struct sweep w = { .s = s };
+	uint64_t now = clock_real_us();
+	int r = 0;
+
+	w.before = now - (uint64_t)age * 1000000;
+	for (uint64_t n = 0; r == 0 && n < STORE_SPLIT; n++) {
+		r = store_folder(s, s->mess, "mess", n, &w.at);
+		if (r == 0)
+			r = file_each(w.at, ".", sweep_name, &w);
+	}
+	return r;
+}

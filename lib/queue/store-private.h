@@ -1,0 +1,35 @@
+/*
+ * store-private - what the files of the store share; nobody else's
+ */
+#ifndef QUEUE_STORE_PRIVATE_H
+#define QUEUE_STORE_PRIVATE_H
+
+#include <limits.h>
+
+#include "queue/store.h"
+
+enum { NAME_MAX_ID = 32 }; /* "18446744073709551615.tmp" and a NUL */
+
+struct store {
+	int queue;             /* the directory queue/ */
+	int mess[STORE_SPLIT]; /* its folders, opened when first needed */
+	int todo[STORE_SPLIT];
+	int info[STORE_SPLIT];
+	int quarantine;
+	int mutex;
+	int trigger; /* the end this process uses, -1 when closed */
+	uid_t owner; /* of mess/: who wrote the messages */
+	bool mess_changed[STORE_SPLIT], todo_changed[STORE_SPLIT];
+};
+
+/* The decimal name of an ID, with a suffix. Returns name. */
+const char *store_name(char name[NAME_MAX_ID], uint64_t id, const char *suffix);
+
+/* The folder of an ID below mess, todo or info, opened once. */
+int store_folder(struct store *s, int folders[STORE_SPLIT], const char *kind,
+    uint64_t id, int *at) MUST_CHECK;
+
+/* The ID a file name stands for; false for any other name. */
+bool store_id(const char *name, uint64_t *id);
+
+#endif

@@ -1,0 +1,114 @@
+/*
+ * store - the messages on disk: what, not which file
+ *
+ * The only code that knows the layout of queue/ (doc/queue.md). A process
+ * opens the store once, in the home directory, and keeps it.
+ *
+ * Who may do what is decided by the uid and the modes of queue/: qmailq
+ * accepts and removes, qmails notes progress, group qmail reads.
+ */
+#ifndef QUEUE_STORE_H
+#define QUEUE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+#include "base/span.h"
+#include "queue/envelope.h"
+#include "queue/hash.h"
+#include "queue/note.h"
+
+enum { STORE_SPLIT = 23 };
+
+struct store;
+
+/* Open queue/ below the current directory. E_ABSENT and system errors. */
+int store_open(struct store **out) MUST_CHECK;
+void store_close(struct store **s);
+
+/*
+ * Make what is missing of queue/ below the current directory: folders,
+ * FIFO, mutex and tcpto, with owners (as root) and modes. What is there
+ * with another type is E_SYNTAX.
+ */
+int store_make(void) MUST_CHECK;
+
+/* --- accepting: qmail-queue --- */
+
+/*
+ * One message on its way in. begin, put the bytes, then commit; abort at
+ * any time. After commit returned 0 the message survives a power loss and
+ * qmail-send has been told; after a failure nothing of it remains.
+ */
+struct accept;
+int accept_new(struct store *s, struct accept **out) MUST_CHECK;
+int accept_begin(struct accept *a) MUST_CHECK; /* mess: code 63 */
+int accept_put(struct accept *a, struct span bytes) MUST_CHECK;
+/* e: uid, pid, node, sender, rcpts, nrcpt; id, size, hash are filled in. */
+int accept_commit(struct accept *a, struct envelope *e) MUST_CHECK;
+void accept_abort(struct accept *a);
+void accept_destroy(struct accept **a);
+
+/* --- reading: qmail-send, spawners, tools --- */
+
+/* Call fn for every message with an envelope; false from fn stops. */
+typedef bool store_each_fn(void *ctx, uint64_t id, bool has_note);
+int store_each(struct store *s, store_each_fn *fn, void *ctx) MUST_CHECK;
+
+/* Append the file of the envelope to file and open it. E_ABSENT, E_DAMAGED. */
+int store_envelope(struct store *s, uint64_t id, struct buf *file,
+    struct envelope *out) MUST_CHECK;
+
+/* The message, to read. E_ABSENT when there is none; E_DAMAGED when it is
+ * not a regular file of the queue's owner. The caller closes *fd. */
+int store_message(
+    struct store *s, uint64_t id, int *fd, uint64_t *size) MUST_CHECK;
+
+/*
+ * Check that the message is what was accepted, reading at most about
+ * budget bytes; E_BUSY: call again with the same fd and *at to go on.
+ * Leaves the descriptor's offset alone.
+ */
+int store_verify(struct store *s, const struct envelope *e, int fd,
+    uint64_t *at, struct hash *h, uint64_t budget) MUST_CHECK;
+
+/* --- progress: qmail-send --- */
+
+int store_note_read(struct store *s, struct note *n) MUST_CHECK; /* E_ABSENT,
+                                                    E_DAMAGED */
+int store_note_write(struct store *s, const struct note *n) MUST_CHECK;
+int store_note_drop(struct store *s, uint64_t id) MUST_CHECK;
+/* Drop the notes of messages that are no more: once, at start. */
+int store_note_sweep(struct store *s) MUST_CHECK;
+/* Set a damaged note aside in quarantine/. */
+int store_note_quarantine(struct store *s, uint64_t id) MUST_CHECK;
+
+/* --- removing: qmail-clean --- */
+
+enum store_part { STORE_TODO = 1, STORE_MESS = 2 };
+
+/* Unlink parts, todo first; what is gone already is fine. */
+int store_remove(struct store *s, uint64_t id, unsigned int parts) MUST_CHECK;
+/* Move todo and mess (whichever exist) into quarantine/ with a reason. */
+int store_quarantine(
+    struct store *s, uint64_t id, struct span reason) MUST_CHECK;
+/* fsync what store_remove() changed and the notes named by note_sync. */
+int store_note_sync(struct store *s, uint64_t id) MUST_CHECK;
+int store_sync(struct store *s) MUST_CHECK;
+/*
+ * Remove what no envelope names and was left by a crash longer ago than
+ * age seconds: messages without envelope, temporary files.
+ */
+int store_sweep(struct store *s, int64_t age) MUST_CHECK;
+
+/* --- the trigger --- */
+
+/* Open the reading end, which never sees end of file. */
+int store_trigger(struct store *s, int *fd) MUST_CHECK;
+/* Take the mutex that makes qmail-send unique; E_BUSY. Held until exit. */
+int store_mutex(struct store *s) MUST_CHECK;
+
+#endif

@@ -1,0 +1,76 @@
+/*
+ * io - buffered lines in, buffered bytes out: see io.h
+ */
+#include "sys/io.h"
+
+#include "base/err.h"
+#include "sys/clock.h"
+#include "sys/fd.h"
+
+enum { FLUSH_AT = 16384 };
+
+bool
+in_pending(const struct in *i)
+{
+	return i->at < i->len;
+}
+
+int
+in_peek(struct in *i, struct span *s)
+{
+	if (!in_pending(i)) {
+		size_t got;
+		int r = fd_read(i->fd, i->data, sizeof(i->data),
+		    clock_ms() + i->timeout_ms, &got);
+
+		if (r < 0)
+			return r;
+		i->at = 0;
+		i->len = got;
+	}
+	*s = (struct span){ i->data + i->at, i->len - i->at };
+	return 0;
+}
+
+void
+in_skip(struct in *i, size_t n)
+{
+	i->at += n < i->len - i->at ? n : i->len - i->at;
+}
+
+void
+out_put(struct out *o, struct span s)
+{
+	if (o->buf.len + s.len > FLUSH_AT)
+		err_ignore(out_flush(o)); /* kept in o->err */
+	if (s.len > FLUSH_AT) {
+		if (o->err == 0)
+			o->err = fd_write(o->fd, s, clock_ms() + o->timeout_ms);
+		return;
+	}
+	buf_put(&o->buf, s);
+	if (o->err == 0)
+		o->err = buf_err(&o->buf);
+}
+
+void
+out_puts(struct out *o, const char *s)
+{
+	out_put(o, span_cstr(s));
+}
+
+int
+out_flush(struct out *o)
+{
+	if (o->err == 0 && o->buf.len > 0)
+		o->err = fd_write(
+		    o->fd, buf_span(&o->buf), clock_ms() + o->timeout_ms);
+	buf_reset(&o->buf);
+	return o->err;
+}
+
+void
+out_free(struct out *o)
+{
+	buf_free(&o->buf);
+}

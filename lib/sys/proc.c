@@ -1,0 +1,146 @@
+/*
+ * proc - processes: see proc.h
+ */
+#include "sys/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "sys/fd.h"
+#include "sys/priv.h"
+#include "sys/sig.h"
+
+enum {
+	EXIT_SOFT = 111,   /* it could not become what it should be */
+	EXIT_NOEXEC = 120, /* contract queue.md 5.4 */
+	EXIT_NEVEREXEC = 126,
+	FIRST_FREE = 64 /* above any descriptor number programs agree on */
+};
+
+/*
+ * Put descriptors where the program expects them. First all away from the
+ * low numbers, then down: so an exchange of two works.
+ */
+static int
+place(const struct proc_fd *fds)
+{
+	int high[FIRST_FREE];
+	int n = 0;
+
+	for (; fds[n].from >= 0; n++) {
+		if (n == FIRST_FREE)
+			return E_TOOBIG;
+		high[n] = fcntl(fds[n].from, F_DUPFD_CLOEXEC, FIRST_FREE);
+		if (high[n] < 0)
+			return err_sys();
+	}
+	for (int i = 0; i < n; i++)
+		if (dup2(high[i], fds[i].to) < 0)
+			return err_sys();
+	return 0;
+}
+
+/* What a child owes to the program it becomes. */
+static void
+undo_ours(void)
+{
+	sig_default(SIGPIPE);
+	sig_default(SIGCHLD);
+	sig_unblock_all();
+}
+
+static void NORETURN
+become(const struct proc_start *what)
+{
+	if (what->fds != NULL && place(what->fds) < 0)
+		_exit(EXIT_SOFT);
+	if (what->cwd != NULL && chdir(what->cwd) < 0)
+		_exit(EXIT_SOFT);
+	if (what->as != NULL && priv_drop(what->as->uid, what->as->gid) < 0)
+		_exit(EXIT_SOFT);
+	undo_ours();
+	(void)execvp(what->argv[0], (char *const *)(uintptr_t)what->argv);
+	_exit(err_class(err_sys()) == ERR_TEMP ? EXIT_NOEXEC : EXIT_NEVEREXEC);
+}
+
+int
+proc_spawn(const struct proc_start *what, pid_t *pid)
+{
+	pid_t child = fork();
+
+	if (child < 0)
+		return err_sys();
+	if (child == 0)
+		become(what);
+	*pid = child;
+	return 0;
+}
+
+struct proc_end
+proc_end_of(int status)
+{
+	if (WIFSIGNALED(status))
+		return (struct proc_end){ PROC_KILLED, WTERMSIG(status) };
+	return (struct proc_end){ PROC_EXITED, WEXITSTATUS(status) };
+}
+
+int
+proc_wait(pid_t pid, struct proc_end *end)
+{
+	int status;
+
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return err_sys();
+	*end = proc_end_of(status);
+	return 0;
+}
+
+int
+proc_run(char *const argv[], struct proc_end *end)
+{
+	int report[2] = { -1, -1 };
+	int failed = 0;
+	size_t got = 0;
+	pid_t child;
+	int r = fd_pipe(report);
+
+	if (r < 0)
+		return r;
+	child = fork();
+	if (child < 0) {
+		r = err_sys();
+		goto out;
+	}
+	if (child == 0) {
+		undo_ours();
+		(void)execvp(argv[0], argv);
+		failed = errno;
+		/* exec closes the pipe; only failure writes into it */
+		if (write(report[1], &failed, sizeof(failed)) < 0)
+			_exit(EXIT_SOFT);
+		_exit(EXIT_NOEXEC);
+	}
+	fd_close(&report[1]);
+	r = fd_read(report[0], &failed, sizeof(failed), FD_FOREVER, &got);
+	if (r == 0)
+		r = proc_wait(child, end);
+	if (r == 0 && got == sizeof(failed))
+		*end = (struct proc_end){ PROC_NOEXEC, failed };
+out:
+	fd_close(&report[0]);
+	fd_close(&report[1]);
+	return r;
+}
+
+void
+proc_die_with_parent(void)
+{
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
+}

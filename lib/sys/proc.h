@@ -1,0 +1,60 @@
+/*
+ * proc - processes: start, wait, run
+ */
+#ifndef SYS_PROC_H
+#define SYS_PROC_H
+
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/attr.h"
+#include "base/buf.h"
+
+enum proc_how {
+	PROC_EXITED, /* value: exit code */
+	PROC_KILLED, /* value: signal */
+	PROC_NOEXEC  /* value: errno of execve; nothing ran */
+};
+
+struct proc_end {
+	enum proc_how how;
+	int value;
+};
+
+/* The child gets `from` as its descriptor `to`; lists end with from -1. */
+struct proc_fd {
+	int from, to;
+};
+
+struct proc_id {
+	uid_t uid;
+	gid_t gid;
+};
+
+struct proc_start {
+	const char *const *argv;   /* argv[0] with a slash: a path; else PATH */
+	const struct proc_fd *fds; /* may be NULL; the rest is close-on-exec */
+	const struct proc_id *as;  /* become this for good; NULL: stay */
+	const char *cwd;           /* NULL: stay */
+};
+
+/*
+ * Start a program: signals default and unblocked. If it cannot be executed
+ * the child exits 120 (temporary) or 126 (permanent), as contract queue.md
+ * 5.4 has it. 0 and *pid, or why there is no child.
+ */
+int proc_spawn(const struct proc_start *what, pid_t *pid) MUST_CHECK;
+
+/* Wait for one child. */
+int proc_wait(pid_t pid, struct proc_end *end) MUST_CHECK;
+
+/* What a wait(2) status says. */
+struct proc_end proc_end_of(int status);
+
+/* Run a program with our descriptors 0, 1, 2 and wait; finds PROC_NOEXEC. */
+int proc_run(char *const argv[], struct proc_end *end) MUST_CHECK;
+
+/* A process that dies when its parent does: for children, right after fork. */
+void proc_die_with_parent(void);
+
+#endif

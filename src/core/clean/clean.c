@@ -1,0 +1,212 @@
+/*
+ * qmail-clean - remove finished messages, set damaged ones aside
+ *
+ * Run by:   qmail-start(8)
+ * Runs as:  qmailq
+ * Input:    requests of qmail-send on descriptor 0
+ * Trusts:   qmail-send to say what is finished; a request can only name an
+ *           ID, so it reaches no file outside queue/
+ * Output:   one byte per request on descriptor 1: '+' done, '!' failed,
+ *           'x' not understood; files removed or moved in queue/
+ * Exits:    0 qmail-send has gone, 100 it no longer listens, 111 it could
+ *           not start
+ *
+ * Within a second of a change the folders are synced, so that a power loss
+ * repeats no delivery that is older than that.
+ */
+#include <sys/stat.h>
+
+#include "base/err.h"
+#include "base/num.h"
+#include "queue/store.h"
+#include "sys/clock.h"
+#include "sys/fd.h"
+#include "sys/home.h"
+#include "sys/log.h"
+#include "sys/prog.h"
+#include "sys/wait.h"
+
+enum {
+	REQUEST_MAX = 1024,
+	ANSWERS_MAX = 65536,
+	VERB = 5, /* "foop/" */
+	SYNC_MS = 500,
+	SWEEP_AGE = 36 * 3600,   /* contract queue.md 2.4 */
+	SWEEP_MS = 76431 * 1000, /* and its interval */
+	REPLY_MS = 60 * 1000
+};
+
+struct clean {
+	struct store *store;
+	struct buf in, answers;
+	int64_t sync_at; /* INT64_MAX: nothing to sync */
+	int64_t sweep_at;
+};
+
+typedef int request_fn(struct clean *c, uint64_t id, struct span rest);
+
+static int
+do_foop(struct clean *c, uint64_t id, struct span rest)
+{
+	(void)rest;
+	return store_remove(c->store, id, STORE_TODO | STORE_MESS);
+}
+
+static int
+do_todo(struct clean *c, uint64_t id, struct span rest)
+{
+	(void)rest;
+	return store_remove(c->store, id, STORE_TODO);
+}
+
+static int
+do_mess(struct clean *c, uint64_t id, struct span rest)
+{
+	(void)rest;
+	return store_remove(c->store, id, STORE_MESS);
+}
+
+static int
+do_sync(struct clean *c, uint64_t id, struct span rest)
+{
+	(void)rest;
+	return store_note_sync(c->store, id);
+}
+
+static int
+do_quarantine(struct clean *c, uint64_t id, struct span rest)
+{
+	return store_quarantine(c->store, id, rest);
+}
+
+static const struct {
+	const char *verb;
+	request_fn *fn;
+	bool takes_text;
+} requests[] = {
+	{ "foop/", do_foop, false },
+	{ "todo/", do_todo, false },
+	{ "mess/", do_mess, false },
+	{ "sync/", do_sync, false },
+	{ "quar/", do_quarantine, true },
+};
+
+/* Do one request; the answer. */
+static char
+obey(struct clean *c, struct span request)
+{
+	struct span verb = span_head(request, VERB);
+	struct span rest = span_tail(request, VERB);
+	size_t space = span_find(rest, ' ');
+	uint64_t id;
+	int r;
+
+	if (num_parse(span_head(rest, space), UINT64_MAX, &id) < 0)
+		return 'x';
+	for (size_t i = 0; i < sizeof(requests) / sizeof(*requests); i++) {
+		if (!span_eq(verb, span_cstr(requests[i].verb)))
+			continue;
+		if (!requests[i].takes_text && space < rest.len)
+			return 'x';
+		r = requests[i].fn(c, id, span_tail(rest, space + 1));
+		if (c->sync_at == INT64_MAX)
+			c->sync_at = clock_ms() + SYNC_MS;
+		if (r < 0)
+			log_err("unable to clean up", r);
+		return r < 0 ? '!' : '+';
+	}
+	return 'x';
+}
+
+/* All whole requests at hand. One that does not end is not one. */
+static void
+obey_all(struct clean *c)
+{
+	struct span rest = buf_span(&c->in), request;
+	size_t had = rest.len;
+
+	while (span_field(&rest, &request))
+		buf_putc(&c->answers, obey(c, request));
+	if (rest.len >= REQUEST_MAX) {
+		buf_putc(&c->answers, 'x');
+		rest.len = 0;
+		buf_reset(&c->in);
+		return;
+	}
+	buf_drop(&c->in, had - rest.len);
+}
+
+/* What is due by the clock. */
+static void
+housekeep(struct clean *c)
+{
+	int64_t now = clock_ms();
+	int r;
+
+	if (now >= c->sync_at) {
+		r = store_sync(c->store);
+		if (r < 0)
+			log_err("unable to sync the queue", r);
+		c->sync_at = INT64_MAX;
+	}
+	if (now >= c->sweep_at) {
+		r = store_sweep(c->store, SWEEP_AGE);
+		if (r < 0)
+			log_err("unable to sweep the queue", r);
+		c->sweep_at = now + SWEEP_MS;
+	}
+}
+
+static int
+run(struct clean *c)
+{
+	struct wait w = WAIT_INIT;
+	int code = 0;
+
+	for (;;) {
+		size_t in, got = 0;
+		int r;
+
+		wait_reset(&w);
+		in = wait_in(&w, 0);
+		wait_until(&w, c->sync_at);
+		wait_until(&w, c->sweep_at);
+		if (wait_run(&w) < 0)
+			continue;
+		housekeep(c);
+		if (!wait_ready(&w, in))
+			continue;
+		r = fd_read_buf(0, &c->in, REQUEST_MAX, FD_FOREVER, &got);
+		if (r < 0 || got == 0)
+			break;
+		obey_all(c);
+		r = fd_write(1, buf_span(&c->answers), clock_ms() + REPLY_MS);
+		buf_reset(&c->answers);
+		if (r < 0) {
+			code = EX_HARD;
+			break;
+		}
+	}
+	err_ignore(store_sync(c->store)); /* the next start repeats it */
+	wait_free(&w);
+	return code;
+}
+
+int
+main(void)
+{
+	struct clean c = { .in = BUF_INIT(4 * REQUEST_MAX),
+		.answers = BUF_INIT(ANSWERS_MAX),
+		.sync_at = INT64_MAX };
+	int r;
+
+	prog_start("qmail-clean");
+	(void)umask(027);
+	r = home_enter();
+	if (r < 0)
+		prog_die_file(EX_SOFT, "unable to enter", home_path(), r);
+	r = store_open(&c.store);
+	if (r < 0)
+		prog_die_file(EX_SOFT, "unable to open", "queue", r);
+	return run(&c);
+}

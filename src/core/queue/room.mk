@@ -1,0 +1,7 @@
+# qmail-queue: put one message into the queue; with --resident, the service
+program = qmail-queue
+uses    = queue sys base mail
+runs_as = caller; the service: qmailq
+owner   = root:qmail
+mode    = 0755
+man     = qmail-queue.8
