@@ -254,8 +254,7 @@ accept_commit(struct accept *a, struct envelope *e)
 		r = sync_all(a, e->id, todo);
 	if (r < 0)
 		/* a copy that stays is a duplicate; that is allowed */
-		err_ignore(
-		    store_remove(a->s, e->id, STORE_TODO | STORE_MESS));
+		err_ignore(store_remove(a->s, e->id, STORE_TODO | STORE_MESS));
 	else
 		pull_trigger(a->s, e->id);
 out:

@@ -53,10 +53,12 @@ envelope_open(struct span file, uint64_t id, struct envelope *out)
 	struct span rest, text, before;
 	bool has_sender = false;
 	char letter;
+	int r;
 
 	*out = (struct envelope){ .node = SPAN("") };
-	if (record_open(file, &rest) < 0)
-		return E_DAMAGED;
+	r = record_open(file, &rest);
+	if (r < 0)
+		return r;
 	while (!has_sender && record_next(&rest, &letter, &text)) {
 		if (letter == 'F') {
 			out->sender = text;

@@ -135,12 +135,12 @@ note_open(struct span file, struct note *n)
 {
 	struct span rest, text;
 	char letter;
+	int r = record_open(file, &rest);
 
-	if (record_open(file, &rest) < 0)
-		return E_DAMAGED;
+	if (r < 0)
+		return r;
 	while (record_next(&rest, &letter, &text)) {
-		int r = read_field(n, letter, text);
-
+		r = read_field(n, letter, text);
 		if (r < 0)
 			return r == E_NOMEM ? r : E_DAMAGED;
 	}

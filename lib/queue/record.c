@@ -4,7 +4,6 @@
 #include "queue/record.h"
 
 #include "base/err.h"
-#include "base/num.h"
 #include "queue/hash.h"
 
 enum { HEX = 16, SEAL = HEX + 2 };
@@ -43,18 +42,18 @@ record_seal(struct buf *b)
 int
 record_open(struct span file, struct span *records)
 {
-	struct span seal;
-	uint64_t sum;
+	struct buf seal = BUF_INIT(SEAL);
+	bool fits;
 
 	if (file.len < SEAL)
 		return E_DAMAGED;
 	*records = span_head(file, file.len - SEAL);
-	seal = span_tail(file, file.len - SEAL);
-	if (seal.p[0] != 'X' || seal.p[SEAL - 1] != '\0')
-		return E_DAMAGED;
-	if (num_hex(span_head(span_tail(seal, 1), HEX), &sum) < 0)
-		return E_DAMAGED;
-	return hash_of(*records) == sum ? 0 : E_DAMAGED;
+	record_puthex(&seal, 'X', hash_of(*records));
+	if (buf_err(&seal) < 0)
+		return buf_err(&seal);
+	fits = span_eq(span_tail(file, records->len), buf_span(&seal));
+	buf_free(&seal);
+	return fits ? 0 : E_DAMAGED;
 }
 
 bool
