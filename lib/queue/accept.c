@@ -216,20 +216,29 @@ sync_all(struct accept *a, uint64_t id, int todo)
 	return r;
 }
 
-/* Tell qmail-send, if it runs; a full FIFO makes it look for itself. */
+/*
+ * Tell qmail-send, if it runs. A full FIFO makes it look for itself; any
+ * other trouble is tried once more, for a message nobody is told of waits
+ * for the next time qmail-send looks, which may be 25 minutes.
+ */
 static void
 pull_trigger(struct store *s, uint64_t id)
 {
 	char line[NAME_MAX_ID];
 
 	(void)store_name(line, id, "\n");
-	for (int try = 0; try < 2; try++) {
-		if (s->trigger < 0 &&
-		    file_open(s->queue, "lock/trigger", O_WRONLY | O_NONBLOCK,
-			0, &s->trigger) < 0)
-			return;
+	for (int try = 0; try < 3; try++) {
+		int r = 0;
+
+		if (s->trigger < 0)
+			r = file_open(s->queue, "lock/trigger",
+			    O_WRONLY | O_NONBLOCK, 0, &s->trigger);
+		if (err_is(r, ENXIO))
+			return; /* it does not run */
+		if (r < 0)
+			continue;
 		if (write(s->trigger, line, strlen(line)) >= 0 ||
-		    errno != EPIPE)
+		    errno == EAGAIN)
 			return;
 		fd_close(&s->trigger); /* its reader has gone: a new one? */
 	}

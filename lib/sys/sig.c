@@ -50,6 +50,16 @@ sig_default(int number)
 }
 
 void
+sig_block(int number)
+{
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, number);
+	(void)sigprocmask(SIG_BLOCK, &set, NULL);
+}
+
+void
 sig_unblock_all(void)
 {
 	sigset_t set;

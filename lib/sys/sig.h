@@ -18,6 +18,9 @@ int sig_next(int fd);
 void sig_ignore(int number);
 void sig_default(int number);
 
+/* Keep a signal waiting until sig_unblock_all(). */
+void sig_block(int number);
+
 /* Unblock every signal: what a child owes to the program it executes. */
 void sig_unblock_all(void);
 

@@ -298,8 +298,11 @@ work(int listener, struct worker *w)
 			_exit(EX_SOFT);
 		if (fd < 0)
 			continue;
+		/* told to go, a worker goes when its client is served */
+		sig_block(SIGTERM);
 		serve(w, fd);
 		fd_close(&fd);
+		sig_unblock_all();
 	}
 }
 
@@ -311,6 +314,7 @@ struct service {
 	struct table *table;
 	pid_t pid[WORKERS];
 	int64_t started[WORKERS]; /* so that a dying worker is not a storm */
+	bool must_renew;
 };
 
 /* The sigset of the master is blocked; a worker wants none of that. */
@@ -340,28 +344,29 @@ start_worker(struct service *s, size_t i)
 }
 
 /*
- * Reap. A worker that died of a signal may have been somebody's guess at
- * where things are in memory: true, and the master execs itself anew.
+ * Reap. A worker that died of a signal which is not ours may have been
+ * somebody's guess at where things are in memory: the master execs itself
+ * anew, for a new layout.
  */
-static bool
+static void
 reap(struct service *s)
 {
-	bool is_guess = false;
 	int status;
 	pid_t pid;
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		struct proc_end end = proc_end_of(status);
 
-		for (size_t i = 0; i < WORKERS; i++)
-			if (s->pid[i] == pid)
-				s->pid[i] = 0;
-		if (end.how == PROC_KILLED) {
-			log_line("worker killed; starting all anew");
-			is_guess = true;
+		for (size_t i = 0; i < WORKERS; i++) {
+			if (s->pid[i] != pid)
+				continue;
+			s->pid[i] = 0;
+			if (end.how == PROC_KILLED && end.value != SIGTERM) {
+				log_line("worker killed; starting all anew");
+				s->must_renew = true;
+			}
 		}
 	}
-	return is_guess;
 }
 
 /* Start what is missing; when to look again. */
@@ -388,17 +393,22 @@ fill_up(struct service *s)
 	return again;
 }
 
-/* The program again, with the socket; workers die with this process image
- * only when they are told to. */
+static void
+dismiss_workers(const struct service *s)
+{
+	for (size_t i = 0; i < WORKERS; i++)
+		if (s->pid[i] != 0)
+			(void)kill(s->pid[i], SIGTERM);
+}
+
+/* The program again, with the socket. */
 static void
 begin_anew(struct service *s)
 {
 	char *const argv[] = { (char[]){ "qmail-queue" },
 		(char[]){ "--resident" }, NULL };
 
-	for (size_t i = 0; i < WORKERS; i++)
-		if (s->pid[i] != 0)
-			(void)kill(s->pid[i], SIGTERM);
+	dismiss_workers(s);
 	fd_close(&s->signals);
 	sig_unblock_all();
 	if (dup2(s->listener, 0) == 0)
@@ -410,35 +420,45 @@ static void
 watch(struct service *s)
 {
 	struct wait w = WAIT_INIT;
+	int64_t born = clock_ms();
+	bool is_over = false;
 
-	for (;;) {
+	while (!is_over) {
 		int sig;
 
 		wait_reset(&w);
 		(void)wait_in(&w, s->signals);
 		wait_until(&w, fill_up(s));
+		if (s->must_renew)
+			wait_until(&w, born + RESTART_MS);
 		if (wait_run(&w) < 0)
 			break;
 		while ((sig = sig_next(s->signals)) != 0) {
-			if (sig == SIGTERM || sig == SIGINT)
-				goto out;
-			if (sig == SIGCHLD && reap(s))
-				begin_anew(s);
+			if (sig == SIGCHLD)
+				reap(s);
+			else
+				is_over = true;
 		}
+		if (s->must_renew && !is_over &&
+		    clock_ms() >= born + RESTART_MS)
+			begin_anew(s);
 	}
-out:
 	wait_free(&w);
-	for (size_t i = 0; i < WORKERS; i++)
-		if (s->pid[i] != 0)
-			(void)kill(s->pid[i], SIGTERM);
+	dismiss_workers(s);
 }
 
+/*
+ * Whether the accounts of qmail are in use: root starts us, or we are
+ * qmailq, after starting anew.
+ */
 static void
 know_accounts(struct known *k)
 {
+	uid_t queue;
 	gid_t gid;
 
-	if (!priv_is_root())
+	if (!priv_is_root() &&
+	    (priv_user("qmailq", &queue, &gid) < 0 || queue != geteuid()))
 		return;
 	k->is_set = priv_user("alias", &k->alias, &gid) == 0 &&
 		    priv_user("qmaild", &k->daemon, &gid) == 0 &&
