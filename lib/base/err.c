@@ -96,7 +96,6 @@ err_class(int r)
 	case E_TOOBIG:
 	case E_SYNTAX:
 	case E_NUL:
-	case E_DAMAGED:
 	case E_ABSENT:
 		return ERR_PERM;
 	default:

@@ -20,7 +20,8 @@ mem_resize(void *p, size_t n, size_t size)
 
 	if (num_mul(n, size, &all) < 0)
 		return NULL;
-	return realloc(p, all);
+	/* realloc(p, 0) would release p */
+	return realloc(p, all > 0 ? all : 1);
 }
 
 char *

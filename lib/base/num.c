@@ -6,13 +6,15 @@
 #include "base/ascii.h"
 #include "base/err.h"
 
-/* n * base + digit, or false when that is above max. */
+enum { HEX_DIGITS = 16 };
+
+/* n * 10 + digit, or false when that is above max. */
 static bool
-push_digit(uint64_t *n, uint64_t base, uint64_t digit, uint64_t max)
+push_digit(uint64_t *n, uint64_t digit, uint64_t max)
 {
-	if (digit > max || *n > (max - digit) / base)
+	if (digit > max || *n > (max - digit) / 10)
 		return false;
-	*n = *n * base + digit;
+	*n = *n * 10 + digit;
 	return true;
 }
 
@@ -29,7 +31,7 @@ num_parse(struct span s, uint64_t max, uint64_t *out)
 
 		if (!ascii_is_digit(c))
 			return E_SYNTAX;
-		fits = fits && push_digit(&n, 10, (uint64_t)(c - '0'), max);
+		fits = fits && push_digit(&n, (uint64_t)(c - '0'), max);
 	}
 	if (!fits)
 		return E_TOOBIG;
@@ -70,9 +72,10 @@ num_hex(struct span s, uint64_t *out)
 			digit = (uint64_t)(c - 'a') + 10;
 		else
 			return E_SYNTAX;
-		if (!push_digit(&n, 16, digit, UINT64_MAX))
-			return E_TOOBIG;
+		n = n << 4 | digit;
 	}
+	if (s.len > HEX_DIGITS)
+		return E_TOOBIG;
 	*out = n;
 	return 0;
 }

@@ -23,7 +23,10 @@ int num_parse(struct span s, uint64_t max, uint64_t *out) MUST_CHECK;
  */
 int num_prefix(struct span s, uint64_t max, uint64_t *out) MUST_CHECK;
 
-/* The whole of s as lower- or upper-case hexadecimal, at most 16 digits. */
+/*
+ * The whole of s as lower- or upper-case hexadecimal, at most 16 digits.
+ * E_SYNTAX for an empty span or another character; E_TOOBIG above 16.
+ */
 int num_hex(struct span s, uint64_t *out) MUST_CHECK;
 
 /* a + b and a * b, or E_TOOBIG. */

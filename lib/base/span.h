@@ -40,8 +40,10 @@ span_head(struct span s, size_t n)
 static inline struct span
 span_tail(struct span s, size_t n)
 {
-	return n < s.len ? (struct span){ s.p + n, s.len - n } :
-	                   (struct span){ s.p + s.len, 0 };
+	if (n > s.len)
+		n = s.len;
+	/* an empty span may have no pointer, and NULL + 0 is undefined */
+	return (struct span){ n > 0 ? s.p + n : s.p, s.len - n };
 }
 
 /* Same bytes. */

@@ -17,10 +17,11 @@ address_split(struct span a, struct span *local, struct span *domain)
 static bool
 is_special(char c)
 {
+	const struct span specials = SPAN("\"()<>[]\\,:;@");
 	unsigned char byte = (unsigned char)c;
 
 	return byte <= ' ' || byte >= 127 ||
-	       span_find(SPAN("\"()<>[]\\,:;@"), c) < 12;
+	       span_find(specials, c) < specials.len;
 }
 
 static bool

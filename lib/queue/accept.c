@@ -24,6 +24,7 @@ enum { GATHER = 64 * 1024, FILE_MODE = 0640, ID_TRIES = 1000 };
 
 struct accept {
 	struct store *s;
+	struct gsync *gsync;
 	struct hash *hash;
 	struct buf gathered; /* bytes not written yet */
 	struct buf envelope;
@@ -32,13 +33,14 @@ struct accept {
 };
 
 int
-accept_new(struct store *s, struct accept **out)
+accept_new(struct store *s, struct gsync *g, struct accept **out)
 {
 	struct accept *a = mem_new(1, sizeof(*a));
 
 	if (a == NULL)
 		return E_NOMEM;
 	a->s = s;
+	a->gsync = g;
 	a->fd = -1;
 	a->gathered = BUF_INIT(2 * GATHER);
 	a->envelope = BUF_INIT(ENVELOPE_MAX + 4096);
@@ -194,12 +196,12 @@ write_envelope(struct accept *a, const struct envelope *e, int *fd)
 }
 
 /*
- * Everything to stable storage. Writing of both files is started before
- * either is waited for: blocks of both are then allocated in the same
- * transaction, and the second wait finds it committed.
+ * Both files and their names to stable storage. Writing of both is started
+ * before either is waited for: blocks of both are then allocated in the
+ * same transaction, and the second wait finds it committed.
  */
 static int
-sync_all(struct accept *a, uint64_t id, int todo)
+sync_own(struct accept *a, uint64_t id, int todo)
 {
 	size_t n = id % STORE_SPLIT;
 	int r;
@@ -214,6 +216,15 @@ sync_all(struct accept *a, uint64_t id, int todo)
 	if (r == 0)
 		r = file_sync(a->s->todo[n]);
 	return r;
+}
+
+/* With all who accept at this moment, or alone. */
+static int
+sync_all(struct accept *a, uint64_t id, int todo)
+{
+	int r = a->gsync != NULL ? gsync_join(a->gsync, a->s->queue) : E_BUSY;
+
+	return r == E_BUSY ? sync_own(a, id, todo) : r;
 }
 
 /*

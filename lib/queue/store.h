@@ -20,6 +20,7 @@
 #include "queue/envelope.h"
 #include "queue/hash.h"
 #include "queue/note.h"
+#include "sys/gsync.h"
 
 enum { STORE_SPLIT = 23 };
 
@@ -44,7 +45,9 @@ int store_make(void) MUST_CHECK;
  * qmail-send has been told; after a failure nothing of it remains.
  */
 struct accept;
-int accept_new(struct store *s, struct accept **out) MUST_CHECK;
+/* g: those who sync together, or NULL. It must outlive the accept. */
+int accept_new(
+    struct store *s, struct gsync *g, struct accept **out) MUST_CHECK;
 int accept_begin(struct accept *a) MUST_CHECK; /* mess: code 63 */
 int accept_put(struct accept *a, struct span bytes) MUST_CHECK;
 /* e: uid, pid, node, sender, rcpts, nrcpt; id, size, hash are filled in. */

@@ -13,7 +13,10 @@
 #include "base/err.h"
 #include "sys/clock.h"
 
-enum { READ_PIECE = 65536 };
+enum {
+	READ_PIECE = 65536,
+	WRITE_PIECE = 4096 /* POLLOUT promises this much of a pipe: PIPE_BUF */
+};
 
 void
 fd_close(int *fd)
@@ -40,14 +43,16 @@ wait_event(int fd, short events, int64_t deadline)
 {
 	struct pollfd p = { .fd = fd, .events = events };
 
+	if (fd < 0) /* which poll(2) passes over in silence */
+		return err_of(EBADF);
 	for (;;) {
-		int64_t left = deadline - clock_ms();
 		int ms = -1;
 		int n;
 
 		if (deadline != FD_FOREVER) {
-			if (left < 0)
-				left = 0;
+			int64_t now = clock_ms();
+			int64_t left = deadline > now ? deadline - now : 0;
+
 			ms = left > INT_MAX ? INT_MAX : (int)left;
 		}
 		n = poll(&p, 1, ms);
@@ -144,22 +149,50 @@ fd_read_all(int fd, struct buf *b)
 	return 0;
 }
 
+/* How write(2) is kept from blocking beyond a deadline. */
+enum write_how {
+	PLAINLY,  /* it may block, or never does */
+	BY_SEND,  /* a socket: ask for each call */
+	BY_PIECES /* a blocking pipe or terminal: as much as poll promises */
+};
+
+static enum write_how
+how_without_socket(int fd)
+{
+	int flags = fcntl(fd, F_GETFL);
+
+	/* write() will tell what is wrong with the descriptor */
+	return flags < 0 || (flags & O_NONBLOCK) != 0 ? PLAINLY : BY_PIECES;
+}
+
 int
 fd_write(int fd, struct span s, int64_t deadline)
 {
-	while (s.len > 0) {
-		ssize_t n = write(fd, s.p, s.len);
+	enum write_how how = deadline == FD_FOREVER ? PLAINLY : BY_SEND;
+	bool must_wait = false;
 
-		if (n >= 0) {
-			s = span_tail(s, (size_t)n);
-		} else if (errno == EAGAIN) {
+	while (s.len > 0) {
+		ssize_t n;
+
+		if (must_wait || how == BY_PIECES) {
 			int r = wait_event(fd, POLLOUT, deadline);
 
 			if (r < 0)
 				return r;
-		} else if (errno != EINTR) {
-			return err_sys();
 		}
+		if (how == BY_SEND)
+			n = send(fd, s.p, s.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+		else if (how == BY_PIECES)
+			n = write(fd, s.p, span_head(s, WRITE_PIECE).len);
+		else
+			n = write(fd, s.p, s.len);
+		must_wait = n < 0 && errno == EAGAIN;
+		if (n >= 0)
+			s = span_tail(s, (size_t)n);
+		else if (errno == ENOTSOCK && how == BY_SEND)
+			how = how_without_socket(fd);
+		else if (errno != EAGAIN && errno != EINTR)
+			return err_sys();
 	}
 	return 0;
 }

@@ -39,7 +39,10 @@ int fd_read_buf(
 /* Append everything up to end of file. E_TOOBIG over b's bound. */
 int fd_read_all(int fd, struct buf *b) MUST_CHECK;
 
-/* Write all of s, waiting until the deadline. */
+/*
+ * Write all of s, waiting until the deadline. E_TIMEOUT, with part of s
+ * written perhaps. The descriptor may be blocking or not.
+ */
 int fd_write(int fd, struct span s, int64_t deadline) MUST_CHECK;
 
 /* Write all of s at the given offset of a file. */

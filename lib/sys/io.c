@@ -9,6 +9,12 @@
 
 enum { FLUSH_AT = 16384 };
 
+static int64_t
+deadline_in(int64_t ms)
+{
+	return ms == FD_FOREVER ? FD_FOREVER : clock_ms() + ms;
+}
+
 bool
 in_pending(const struct in *i)
 {
@@ -21,7 +27,7 @@ in_peek(struct in *i, struct span *s)
 	if (!in_pending(i)) {
 		size_t got;
 		int r = fd_read(i->fd, i->data, sizeof(i->data),
-		    clock_ms() + i->timeout_ms, &got);
+		    deadline_in(i->timeout_ms), &got);
 
 		if (r < 0)
 			return r;
@@ -45,7 +51,7 @@ out_put(struct out *o, struct span s)
 		err_ignore(out_flush(o)); /* kept in o->err */
 	if (s.len > FLUSH_AT) {
 		if (o->err == 0)
-			o->err = fd_write(o->fd, s, clock_ms() + o->timeout_ms);
+			o->err = fd_write(o->fd, s, deadline_in(o->timeout_ms));
 		return;
 	}
 	buf_put(&o->buf, s);
@@ -64,7 +70,7 @@ out_flush(struct out *o)
 {
 	if (o->err == 0 && o->buf.len > 0)
 		o->err = fd_write(
-		    o->fd, buf_span(&o->buf), clock_ms() + o->timeout_ms);
+		    o->fd, buf_span(&o->buf), deadline_in(o->timeout_ms));
 	buf_reset(&o->buf);
 	return o->err;
 }

@@ -1,9 +1,8 @@
 /*
- * io - buffered lines in, buffered bytes out, each with a deadline
+ * io - buffered bytes in, buffered bytes out, each with a deadline
  *
- * For the conversations of the edge: `in` reads lines of bounded length,
- * `out` collects replies and writes them at once. Both keep their first
- * failure.
+ * For the conversations of the edge: `in` lends what has arrived, `out`
+ * collects replies and writes them at once, and keeps its first failure.
  */
 #ifndef SYS_IO_H
 #define SYS_IO_H
@@ -18,7 +17,7 @@
 
 struct in {
 	int fd;
-	int64_t timeout_ms; /* for each wait */
+	int64_t timeout_ms; /* for each wait; FD_FOREVER */
 	size_t at, len;     /* unread bytes are data[at..len) */
 	char data[16384];
 };

@@ -7,7 +7,7 @@
 #include "sys/fd.h"
 #include "sys/prog.h"
 
-enum { LINE_MAX_BYTES = 4096 };
+enum { LINE_MAX_BYTES = 65536 };
 
 void
 log_safe(struct buf *line, struct span text)

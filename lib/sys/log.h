@@ -13,7 +13,10 @@
  */
 void log_safe(struct buf *line, struct span text);
 
-/* Write "NAME: WORDS" with an LF, as one write; NAME is prog_name(). */
+/*
+ * Write "NAME: WORDS" with an LF, as one write; NAME is prog_name(). Words
+ * are cut at 32 KiB.
+ */
 void log_line(const char *words);
 
 /* Write "NAME: WHAT: err_text(r)". */

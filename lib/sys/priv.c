@@ -20,13 +20,36 @@ priv_is_root(void)
 	return geteuid() == 0;
 }
 
+/*
+ * Why there was no entry. Absence has many values of errno, and they differ
+ * between systems; these mean that nobody looked.
+ */
+static int
+lookup_error(void)
+{
+	switch (errno) {
+	case EAGAIN:
+	case EINTR:
+	case EIO:
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+	case ETXTBSY:
+		return err_sys();
+	default:
+		return E_ABSENT;
+	}
+}
+
 int
 priv_user(const char *name, uid_t *uid, gid_t *gid)
 {
-	const struct passwd *pw = getpwnam(name);
+	const struct passwd *pw;
 
+	errno = 0;
+	pw = getpwnam(name);
 	if (pw == NULL)
-		return E_ABSENT;
+		return lookup_error();
 	*uid = pw->pw_uid;
 	*gid = pw->pw_gid;
 	return 0;
@@ -35,10 +58,12 @@ priv_user(const char *name, uid_t *uid, gid_t *gid)
 int
 priv_group(const char *name, gid_t *gid)
 {
-	const struct group *gr = getgrnam(name);
+	const struct group *gr;
 
+	errno = 0;
+	gr = getgrnam(name);
 	if (gr == NULL)
-		return E_ABSENT;
+		return lookup_error();
 	*gid = gr->gr_gid;
 	return 0;
 }
@@ -89,8 +114,8 @@ missing(const char *what, const char *name)
 void
 priv_become(const char *user, const char *group)
 {
-	uid_t uid;
-	gid_t primary, gid;
+	uid_t uid = (uid_t)-1; /* nobody, until found */
+	gid_t primary, gid = (gid_t)-1;
 	int r;
 
 	if (!priv_is_root())

@@ -16,7 +16,10 @@
 /* Whether this process may become others: effective uid 0. */
 bool priv_is_root(void);
 
-/* uid and primary gid of an account; gid of a group. E_ABSENT. */
+/*
+ * uid and primary gid of an account; gid of a group. E_ABSENT; temporary
+ * system errors when the system could not tell.
+ */
 int priv_user(const char *name, uid_t *uid, gid_t *gid) MUST_CHECK;
 int priv_group(const char *name, gid_t *gid) MUST_CHECK;
 

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,23 +21,28 @@ enum {
 	EXIT_SOFT = 111,   /* it could not become what it should be */
 	EXIT_NOEXEC = 120, /* contract queue.md 5.4 */
 	EXIT_NEVEREXEC = 126,
-	FIRST_FREE = 64 /* above any descriptor number programs agree on */
+	FDS_MAX = 64,
+	SIGNALS = 32 /* the classic ones are below */
 };
 
 /*
- * Put descriptors where the program expects them. First all away from the
- * low numbers, then down: so an exchange of two works.
+ * Put descriptors where the program expects them. First all above the
+ * numbers it knows, then down: so an exchange of two works.
  */
 static int
 place(const struct proc_fd *fds)
 {
-	int high[FIRST_FREE];
+	int high[FDS_MAX];
+	int above = 0;
 	int n = 0;
 
+	for (const struct proc_fd *f = fds; f->from >= 0; f++)
+		if (f->to >= above)
+			above = f->to + 1;
 	for (; fds[n].from >= 0; n++) {
-		if (n == FIRST_FREE)
+		if (n == FDS_MAX)
 			return E_TOOBIG;
-		high[n] = fcntl(fds[n].from, F_DUPFD_CLOEXEC, FIRST_FREE);
+		high[n] = fcntl(fds[n].from, F_DUPFD_CLOEXEC, above);
 		if (high[n] < 0)
 			return err_sys();
 	}
@@ -50,14 +56,27 @@ place(const struct proc_fd *fds)
 static void
 undo_ours(void)
 {
-	sig_default(SIGPIPE);
-	sig_default(SIGCHLD);
+	for (int i = 1; i < SIGNALS; i++)
+		sig_default(i);
 	sig_unblock_all();
+}
+
+/* Execute. Not execvp() for a path: that would hand junk to the shell. */
+static int
+execute(char *const argv[])
+{
+	if (strchr(argv[0], '/') != NULL)
+		(void)execv(argv[0], argv);
+	else
+		(void)execvp(argv[0], argv);
+	return errno;
 }
 
 static void NORETURN
 become(const struct proc_start *what)
 {
+	int r;
+
 	if (what->fds != NULL && place(what->fds) < 0)
 		_exit(EXIT_SOFT);
 	if (what->cwd != NULL && chdir(what->cwd) < 0)
@@ -65,8 +84,8 @@ become(const struct proc_start *what)
 	if (what->as != NULL && priv_drop(what->as->uid, what->as->gid) < 0)
 		_exit(EXIT_SOFT);
 	undo_ours();
-	(void)execvp(what->argv[0], (char *const *)(uintptr_t)what->argv);
-	_exit(err_class(err_sys()) == ERR_TEMP ? EXIT_NOEXEC : EXIT_NEVEREXEC);
+	r = err_of(execute((char *const *)(uintptr_t)what->argv));
+	_exit(err_class(r) == ERR_TEMP ? EXIT_NOEXEC : EXIT_NEVEREXEC);
 }
 
 int
@@ -120,17 +139,17 @@ proc_run(char *const argv[], struct proc_end *end)
 	}
 	if (child == 0) {
 		undo_ours();
-		(void)execvp(argv[0], argv);
-		failed = errno;
+		failed = execute(argv);
 		/* exec closes the pipe; only failure writes into it */
 		if (write(report[1], &failed, sizeof(failed)) < 0)
 			_exit(EXIT_SOFT);
 		_exit(EXIT_NOEXEC);
 	}
 	fd_close(&report[1]);
-	r = fd_read(report[0], &failed, sizeof(failed), FD_FOREVER, &got);
-	if (r == 0)
-		r = proc_wait(child, end);
+	/* should this fail, the end of the child still tells something */
+	err_ignore(
+	    fd_read(report[0], &failed, sizeof(failed), FD_FOREVER, &got));
+	r = proc_wait(child, end);
 	if (r == 0 && got == sizeof(failed))
 		*end = (struct proc_end){ PROC_NOEXEC, failed };
 out:

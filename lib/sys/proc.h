@@ -51,7 +51,10 @@ int proc_wait(pid_t pid, struct proc_end *end) MUST_CHECK;
 /* What a wait(2) status says. */
 struct proc_end proc_end_of(int status);
 
-/* Run a program with our descriptors 0, 1, 2 and wait; finds PROC_NOEXEC. */
+/*
+ * Run a program with our descriptors 0, 1, 2 and wait; finds PROC_NOEXEC.
+ * argv[0] and signals as for proc_spawn().
+ */
 int proc_run(char *const argv[], struct proc_end *end) MUST_CHECK;
 
 /* A process that dies when its parent does: for children, right after fork. */

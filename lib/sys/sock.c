@@ -9,13 +9,13 @@
 #include <stdint.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/err.h"
+#include "sys/clock.h"
 #include "sys/fd.h"
-
-enum { PASS_MAX = 1 };
 
 static int
 name_of(const char *path, struct sockaddr_un *out)
@@ -30,10 +30,52 @@ name_of(const char *path, struct sockaddr_un *out)
 }
 
 static int
-new_socket(int *fd)
+new_socket(int flags, int *fd)
 {
-	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 	return *fd < 0 ? err_sys() : 0;
+}
+
+/* A full backlog makes connect() wait, which only this timer can end. */
+static int
+limit_connect(int fd, int64_t ms)
+{
+	struct timeval t = { .tv_sec = (time_t)(ms / 1000),
+		.tv_usec = (suseconds_t)(ms % 1000 * 1000) };
+
+	return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t)) < 0
+		   ? err_sys()
+		   : 0;
+}
+
+static int
+connect_once(int fd, const struct sockaddr_un *name)
+{
+	if (connect(fd, (const struct sockaddr *)name, sizeof(*name)) == 0)
+		return 0;
+	switch (errno) {
+	case ENOENT:
+		return E_ABSENT;
+	case EAGAIN:
+		return E_TIMEOUT;
+	default:
+		return err_sys();
+	}
+}
+
+static int
+connect_before(int fd, const struct sockaddr_un *name, int64_t deadline)
+{
+	int r;
+
+	do {
+		int64_t now = clock_ms();
+
+		r = limit_connect(fd, deadline > now ? deadline - now : 1);
+		if (r == 0)
+			r = connect_once(fd, name);
+	} while (err_is(r, EINTR));
+	return r == 0 ? limit_connect(fd, 0) : r;
 }
 
 int
@@ -44,17 +86,13 @@ sock_connect(const char *path, int64_t deadline, int *fd)
 
 	*fd = -1;
 	if (r == 0)
-		r = new_socket(fd);
-	while (r == 0 &&
-	       connect(*fd, (const struct sockaddr *)&name, sizeof(name)) < 0) {
-		if (errno == ENOENT)
-			r = E_ABSENT;
-		else if (errno != EINTR)
-			r = err_sys();
-	}
-	/* a full backlog makes a Unix connect block: it is drained in
-	 * milliseconds, and the deadline holds for what follows */
-	(void)deadline;
+		r = new_socket(0, fd);
+	if (r == 0 && deadline != FD_FOREVER)
+		r = connect_before(*fd, &name, deadline);
+	else if (r == 0)
+		do
+			r = connect_once(*fd, &name);
+		while (err_is(r, EINTR));
 	if (r < 0)
 		fd_close(fd);
 	return r;
@@ -62,7 +100,7 @@ sock_connect(const char *path, int64_t deadline, int *fd)
 
 /* Remove a socket nobody listens on. E_BUSY when somebody does. */
 static int
-remove_stale(const char *path)
+remove_stale(const char *path, const struct sockaddr_un *name)
 {
 	struct stat st;
 	int fd = -1;
@@ -72,11 +110,32 @@ remove_stale(const char *path)
 		return errno == ENOENT ? 0 : err_sys();
 	if (!S_ISSOCK(st.st_mode))
 		return err_of(EEXIST);
-	r = sock_connect(path, FD_FOREVER, &fd);
-	fd_close(&fd);
+	r = new_socket(SOCK_NONBLOCK, &fd);
 	if (r == 0)
+		r = connect_once(fd, name);
+	fd_close(&fd);
+	if (r == 0 || r == E_TIMEOUT) /* alive, perhaps at its limit */
 		return E_BUSY;
-	return unlink(path) < 0 && errno != ENOENT ? err_sys() : 0;
+	/* nothing else proves that it is dead */
+	if (err_is(r, ECONNREFUSED))
+		r = unlink(path) < 0 && errno != ENOENT ? err_sys() : 0;
+	return r == E_ABSENT ? 0 : r;
+}
+
+/* Nobody can connect before listen(): the mode is set in between. */
+static int
+bind_and_listen(
+    int fd, const struct sockaddr_un *name, mode_t mode, int backlog)
+{
+	int r;
+
+	if (bind(fd, (const struct sockaddr *)name, sizeof(*name)) < 0)
+		return errno == EADDRINUSE ? E_BUSY : err_sys();
+	if (chmod(name->sun_path, mode) == 0 && listen(fd, backlog) == 0)
+		return 0;
+	r = err_sys();
+	(void)unlink(name->sun_path);
+	return r;
 }
 
 int
@@ -88,14 +147,11 @@ sock_listen(const char *path, mode_t mode, int backlog, int *fd)
 	*fd = -1;
 	r = name_of(path, &name);
 	if (r == 0)
-		r = remove_stale(path);
+		r = remove_stale(path, &name);
 	if (r == 0)
-		r = new_socket(fd);
-	/* nobody can connect before listen(): the mode is set in between */
-	if (r == 0 &&
-	    (bind(*fd, (const struct sockaddr *)&name, sizeof(name)) < 0 ||
-		chmod(path, mode) < 0 || listen(*fd, backlog) < 0))
-		r = err_sys();
+		r = new_socket(0, fd);
+	if (r == 0)
+		r = bind_and_listen(*fd, &name, mode, backlog);
 	if (r < 0)
 		fd_close(fd);
 	return r;
@@ -125,7 +181,7 @@ sock_peer(int fd, struct sock_peer *out)
 
 union control {
 	struct cmsghdr align;
-	char bytes[CMSG_SPACE(sizeof(int) * PASS_MAX)];
+	char bytes[CMSG_SPACE(sizeof(int))];
 };
 
 int
@@ -148,10 +204,13 @@ sock_send(int fd, struct span msg, int pass, int64_t deadline)
 		memcpy(CMSG_DATA(c), &pass, sizeof(pass));
 	}
 	for (;;) {
+		ssize_t n = sendmsg(fd, &h, MSG_NOSIGNAL | MSG_DONTWAIT);
 		int r;
 
-		if (sendmsg(fd, &h, MSG_NOSIGNAL | MSG_DONTWAIT) >= 0)
-			return 0;
+		/* a stream may take less than all */
+		if (n >= 0)
+			return fd_write(
+			    fd, span_tail(msg, (size_t)n), deadline);
 		if (errno == EINTR)
 			continue;
 		if (errno != EAGAIN)
@@ -162,7 +221,10 @@ sock_send(int fd, struct span msg, int pass, int64_t deadline)
 	}
 }
 
-/* The descriptor in the control part; more than one are closed. */
+/*
+ * The descriptor in the control part; more than one are closed: padding
+ * leaves room for a second, and the kernel fills it if the peer likes.
+ */
 static int
 passed_fd(struct msghdr *h)
 {
@@ -170,15 +232,19 @@ passed_fd(struct msghdr *h)
 
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c != NULL;
 	     c = CMSG_NXTHDR(h, c)) {
-		int fd;
+		size_t at = CMSG_LEN(0);
 
 		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
 			continue;
-		memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-		if (found >= 0)
-			fd_close(&fd);
-		else
-			found = fd;
+		for (; at + sizeof(int) <= c->cmsg_len; at += sizeof(int)) {
+			int fd;
+
+			memcpy(&fd, (const unsigned char *)c + at, sizeof(fd));
+			if (found >= 0)
+				fd_close(&fd);
+			else
+				found = fd;
+		}
 	}
 	return found;
 }

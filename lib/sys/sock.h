@@ -25,7 +25,8 @@ struct sock_peer {
 int sock_listen(const char *path, mode_t mode, int backlog, int *fd) MUST_CHECK;
 
 /* Connect to the stream socket at path. E_ABSENT when there is none,
- * ECONNREFUSED when nobody listens. */
+ * ECONNREFUSED when nobody listens, E_TIMEOUT when its backlog stays full.
+ * E_TOOBIG for a path no socket can have: chdir and use a shorter one. */
 int sock_connect(const char *path, int64_t deadline, int *fd) MUST_CHECK;
 
 /* A connected pair that keeps message boundaries (SOCK_SEQPACKET). */
@@ -41,7 +42,8 @@ int sock_peer(int fd, struct sock_peer *out) MUST_CHECK;
 int sock_send(int fd, struct span msg, int pass, int64_t deadline) MUST_CHECK;
 
 /*
- * Receive one message of at most max bytes, appended to b, and the
+ * Receive one message of at most max bytes (E_TOOBIG, and it is lost, when
+ * it is longer), appended to b, and the
  * descriptor that came with it (close-on-exec; -1 if none; the caller's).
  * Waits until the deadline. *got 0: the peer has gone.
  */

@@ -5,7 +5,7 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdlib.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "base/mem.h"

@@ -96,6 +96,12 @@ fsync(int fd)
 }
 
 int
+syncfs(int fd)
+{
+	return is_it(FSYNC) ? -1 : REAL(syncfs)(fd);
+}
+
+int
 linkat(int from, const char *a, int to, const char *b, int flags)
 {
 	return is_it(LINK) ? -1 : REAL(linkat)(from, a, to, b, flags);

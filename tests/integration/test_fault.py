@@ -119,8 +119,10 @@ def test_removal(tmp_path, faultlib, call, error):
     assert len(addresses(rig)) == len(set(addresses(rig)))
     rig.start_queue()
     rig.start_send()
-    rig.wait_empty()
+    # a message whose envelope is gone is garbage, swept after 36 hours
+    poll(lambda: not rig.ids("todo"), "no message waits")
     rig.stop()
+    assert len(addresses(rig)) == len(set(addresses(rig)))
 
 
 @pytest.mark.parametrize("call", ["open", "write", "rename"])

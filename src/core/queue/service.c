@@ -61,6 +61,7 @@ struct table {
 struct worker {
 	struct store *store;
 	struct accept *accept;
+	struct gsync *gsync;
 	const struct known *known;
 	struct table *table;
 	size_t self;
@@ -287,7 +288,7 @@ static void NORETURN
 work(int listener, struct worker *w)
 {
 	proc_die_with_parent();
-	if (accept_new(w->store, &w->accept) < 0)
+	if (accept_new(w->store, w->gsync, &w->accept) < 0)
 		_exit(EX_SOFT);
 	w->in = BUF_INIT(ENVELOPE_MAX + 2 * CHUNK);
 	w->line = BUF_INIT(1024);
@@ -310,6 +311,7 @@ struct service {
 	int listener;
 	int signals;
 	struct store *store;
+	struct gsync *gsync;
 	struct known known;
 	struct table *table;
 	pid_t pid[WORKERS];
@@ -322,6 +324,7 @@ static int
 start_worker(struct service *s, size_t i)
 {
 	struct worker w = { .store = s->store,
+		.gsync = s->gsync,
 		.known = &s->known,
 		.table = s->table,
 		.self = i };
@@ -502,6 +505,9 @@ service_run(void)
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (s.table == MAP_FAILED)
 		prog_die(EX_SOFT, "unable to share memory", err_sys());
+	r = gsync_new(&s.gsync);
+	if (r < 0)
+		prog_die(EX_SOFT, "unable to share memory", r);
 	r = sig_open(signals, &s.signals);
 	if (r < 0)
 		prog_die(EX_SOFT, "unable to catch signals", r);

@@ -1,255 +1,268 @@
 /*
- * bounce - failure notices: contract queue.md 4.6 to 4.8
+ * bounce - failures go back to the sender: see send.h
  *
- * A child of its own composes each and hands it in, so that a slow disk or
- * a slow $QMAILQUEUE holds up no delivery.
+ * Each bounce is put into the queue by a child of its own, which may take
+ * its time and has none of our descriptors.
  */
 #include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
-#include "base/num.h"
-#include "mail/address.h"
-#include "mail/date.h"
+#include "notice.h"
 #include "queue/submit.h"
 #include "send.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
+#include "sys/file.h"
 #include "sys/proc.h"
 #include "sys/sig.h"
 #include "sys/spool.h"
+#include "text.h"
 
-enum { COPY = 64 * 1024, HEAD_MAX = 64 * 1024 };
+enum { PIECE = 64 * 1024, ENVELOPE_BYTES = 256 * 1024 };
 
-/* The sender a bounce goes to: without the VERP mark. */
-static struct span
-plain_sender(const struct envelope *e)
-{
-	struct span sender = e->sender;
+/* Who gets it, from whom (contract queue.md 4.6). */
+struct plan {
+	struct span from;
+	struct buf to;
+	bool is_double;
+};
 
-	if (span_ends(sender, SPAN("-@[]")))
-		sender.len -= SPAN("-@[]").len;
-	return sender;
-}
-
-enum bounce
-bounce_kind(struct send *s, const struct envelope *e)
-{
-	struct span sender = plain_sender(e);
-
-	if (span_eq(e->sender, SPAN("#@[]")))
-		return BOUNCE_TRIPLE;
-	if (sender.len > 0)
-		return BOUNCE_SINGLE;
-	return s->doubleto.len > 0 ? BOUNCE_DOUBLE : BOUNCE_DROP;
-}
-
-void
-bounce_paragraph(
-    struct send *s, struct buf *b, struct span addr, struct span text)
-{
-	size_t begun = b->len;
-
-	buf_putc(b, '<');
-	addr = routes_strip(s->routes, addr);
-	for (size_t i = 0; i < addr.len; i++)
-		buf_putc(b, addr.p[i] == '\n' ? '_' : addr.p[i]);
-	buf_puts(b, ">:\n");
-	/* the note is NUL-terminated text */
-	for (size_t i = 0; i < text.len; i++)
-		buf_putc(b, text.p[i] == '\0' ? '?' : text.p[i]);
-	if (text.len > 0 && text.p[text.len - 1] != '\n')
-		buf_putc(b, '\n');
-	if (buf_err(b) < 0) {
-		/* no room for the reason: at least the address was tried */
-		b->err = 0;
-		buf_cut(b, begun);
-		return;
-	}
-	/* empty lines would end the paragraph; its last byte stays */
-	for (size_t i = b->len - 1; i > begun + 1; i--)
-		if (b->p[i - 1] == '\n' && b->p[i - 2] == '\n')
-			b->p[i - 1] = '/';
-	buf_putc(b, '\n');
-}
-
-static void
-put_head(struct send *s, struct buf *b, struct span to)
-{
-	buf_puts(b, "Date: ");
-	date_822(b, clock_real());
-	buf_puts(b, "\nFrom: ");
-	address_quote_local(b, buf_span(&s->bouncefrom));
-	buf_putc(b, '@');
-	buf_put(b, buf_span(&s->bouncehost));
-	buf_puts(b, "\nTo: ");
-	address_quote(b, to);
-	buf_puts(b, "\nSubject: failure notice\n\n"
-		    "Hi. This is the qmail-send program at ");
-	buf_put(b, buf_span(&s->bouncehost));
-	buf_puts(b, ".\n");
-}
-
-static const char single[] =
-    "I'm afraid I wasn't able to deliver your message to the following "
-    "addresses.\n"
-    "This is a permanent error; I've given up. Sorry it didn't work out.\n"
-    "\n";
-static const char twice[] =
-    "I tried to deliver a bounce message to this address, but the bounce "
-    "bounced!\n\n";
-
-/* The message itself, at the end. */
-static int
-copy_message(struct send *s, uint64_t id, struct spool *out)
-{
-	uint64_t size;
-	int fd = -1;
-	int r = store_message(s->store, id, &fd, &size);
-
-	if (r == 0)
-		r = spool_fill(out, fd);
-	fd_close(&fd);
-	return r;
-}
-
-/* Compose and hand in; true when it is in the queue. */
+/* False: nobody gets it, and why is logged. */
 static bool
-inject(struct send *s, struct active *a, uint64_t *qp)
+make_plan(struct send *s, const struct active *a, struct plan *p)
 {
-	const struct envelope *e = active_envelope(a);
-	bool is_double = bounce_kind(s, e) == BOUNCE_DOUBLE;
-	struct buf head = BUF_INIT(HEAD_MAX), to = BUF_INIT(HEAD_MAX);
-	struct buf envelope = BUF_INIT(HEAD_MAX);
-	struct spool msg = SPOOL_INIT;
-	struct submitted result;
-	bool ok = false;
+	struct span sender = text_plain_sender(a->env.sender);
+	const struct controls *c = &s->controls;
 
-	if (is_double) {
-		buf_put(&to, buf_span(&s->doubleto));
-		buf_putc(&to, '@');
-		buf_put(&to, buf_span(&s->doublehost));
-	} else {
-		buf_put(&to, plain_sender(e));
-	}
-	if (buf_err(&to) < 0)
-		goto out;
-	put_head(s, &head, buf_span(&to));
-	buf_puts(&head, is_double ? twice : single);
-	if (buf_err(&head) < 0)
-		goto out;
-	spool_put(&msg, buf_span(&head));
-	spool_put(&msg, buf_span(&active_note(a)->bounce));
-	buf_reset(&head);
-	buf_puts(&head, is_double ? "--- Below this line is the original "
-				    "bounce.\n\nReturn-Path: <"
-				  : "--- Below this line is a copy of the "
-				    "message.\n\nReturn-Path: <");
-	address_quote(&head, plain_sender(e));
-	buf_puts(&head, ">\n");
-	if (buf_err(&head) < 0)
-		goto out;
-	spool_put(&msg, buf_span(&head));
-	if (copy_message(s, e->id, &msg) < 0)
-		goto out;
-
-	buf_puts(&envelope, is_double ? "F#@[]" : "F");
-	buf_putc(&envelope, '\0');
-	buf_putc(&envelope, 'T');
-	buf_put(&envelope, buf_span(&to));
-	buf_putc(&envelope, '\0');
-	buf_putc(&envelope, '\0');
-	if (buf_err(&envelope) < 0)
-		goto out;
-	submit(SPAN(""), &msg, buf_span(&envelope), &result);
-	*qp = result.qp;
-	ok = result.code == SUBMIT_OK;
-out:
-	spool_free(&msg);
-	buf_free(&head);
-	buf_free(&to);
-	buf_free(&envelope);
-	return ok;
-}
-
-static void NORETURN
-be_child(struct send *s, struct active *a, int report)
-{
-	struct buf qp = BUF_INIT(64);
-	uint64_t n = 0;
-
-	proc_die_with_parent();
-	sig_unblock_all();
-	if (!inject(s, a, &n))
-		_exit(1);
-	buf_putu(&qp, n);
-	/* it is in the queue, whether or not its number is known */
-	if (buf_err(&qp) == 0)
-		err_ignore(fd_write(report, buf_span(&qp), FD_FOREVER));
-	_exit(0);
-}
-
-/* Fork for one. False: not now. */
-static bool
-start(struct send *s, struct bouncing *b, struct active *a)
-{
-	int ends[2] = { -1, -1 };
-	pid_t pid;
-
-	if (fd_pipe(ends) < 0)
-		return false;
-	/* nothing gathered may be written twice */
-	slog_flush(s);
-	pid = fork();
-	if (pid == 0)
-		be_child(s, a, ends[1]);
-	fd_close(&ends[1]);
-	if (pid < 0) {
-		fd_close(&ends[0]);
+	*p = (struct plan){ .from = SPAN(""), .to = BUF_INIT(ENVELOPE_BYTES) };
+	if (span_eq(sender, SPAN("#@[]"))) {
+		journal_say_id(&s->journal, "triple bounce: discarding bounce/",
+		    a->id, "");
 		return false;
 	}
-	*b = (struct bouncing){ .active = a, .pid = pid, .report = ends[0] };
+	if (sender.len > 0) {
+		buf_put(&p->to, sender);
+		return true;
+	}
+	if (c->doubleto.len == 0) {
+		journal_say_id(&s->journal, "double bounce: discarding bounce/",
+		    a->id, "");
+		return false;
+	}
+	p->is_double = true;
+	p->from = SPAN("#@[]");
+	buf_put(&p->to, buf_span(&c->doubleto));
+	buf_putc(&p->to, '@');
+	buf_put(&p->to, buf_span(&c->doublehost));
 	return true;
 }
 
-void
-bounce_start_more(struct send *s)
-{
-	for (size_t i = 0; i < BOUNCES_MAX && s->bounceable != NULL; i++) {
-		struct active *a;
+/* --- in the child --- */
 
-		if (s->bouncing[i].active != NULL)
-			continue;
-		a = active_next_bounceable(s);
-		if (start(s, &s->bouncing[i], a))
-			continue;
-		slog(s, "warning: unable to start qmail-queue, will try "
-			"later");
-		active_bounced(s, a, false, 0);
+/* Leave everything of the parent's alone from here on. */
+static int
+part(struct send *s)
+{
+	int null = -1;
+
+	proc_die_with_parent();
+	sig_ignore(SIGHUP);
+	sig_ignore(SIGALRM);
+	sig_unblock_all();
+	if (file_open(FILE_CWD, "/dev/null", O_RDWR, 0, &null) < 0)
+		return E_ABSENT;
+	for (int fd = 0; fd < SEND_FDS; fd++)
+		if (dup2(null, fd) < 0)
+			return err_sys();
+	fd_close(&null);
+	for (int fd = STDERR_FILENO + 1; fd < SEND_FDS; fd++)
+		(void)close(fd);
+	fd_close(&s->sigfd);
+	fd_close(&s->verify.fd);
+	talk_close(&s->talk);
+	/* the mutex is not the child's: it would outlive the parent */
+	store_close(&s->store);
+	return store_open(&s->store);
+}
+
+/* Append the message, or the part of it that is wanted. */
+static int
+copy_message(int fd, bool only_header, struct spool *spool)
+{
+	char piece[PIECE];
+	size_t got = 1;
+	char last = '\n';
+	int r = 0;
+
+	while (r == 0 && got > 0) {
+		r = fd_read(fd, piece, sizeof(piece), FD_FOREVER, &got);
+		for (size_t i = 0; r == 0 && only_header && i < got; i++) {
+			if (piece[i] == '\n' && last == '\n')
+				got = i; /* the empty line behind it */
+			else
+				last = piece[i];
+		}
+		if (r == 0)
+			spool_put(spool, (struct span){ piece, got });
+		if (only_header && got < sizeof(piece))
+			break;
 	}
+	return r;
+}
+
+static int
+compose(struct send *s, const struct active *a, const struct plan *p,
+    struct spool *spool)
+{
+	struct buf b = BUF_INIT((size_t)256 * 1024 * 1024);
+	struct notice n = { .is_report = s->controls.is_dsn,
+		.is_double = p->is_double,
+		.from = buf_span(&s->controls.bouncefrom),
+		.host = buf_span(&s->controls.bouncehost),
+		.to = buf_span(&p->to),
+		.sender = text_plain_sender(a->env.sender),
+		.text = buf_span(&a->note.bounce),
+		.arrival = envelope_birth(a->id),
+		.now = clock_real(),
+		.id = a->id };
+	uint64_t size = 0;
+	int fd = -1;
+	int r = store_message(s->store, a->id, &fd, &size);
+
+	n.is_header = n.is_report && size > NOTICE_COPY_MAX;
+	notice_head(&b, &n);
+	if (r == 0)
+		r = buf_err(&b);
+	if (r == 0) {
+		spool_put(spool, buf_span(&b));
+		r = copy_message(fd, n.is_header, spool);
+	}
+	buf_reset(&b);
+	notice_tail(&b, &n);
+	if (r == 0)
+		r = buf_err(&b);
+	if (r == 0)
+		spool_put(spool, buf_span(&b));
+	fd_close(&fd);
+	buf_free(&b);
+	return r == 0 ? spool_err(spool) : r;
+}
+
+static void NORETURN
+send_bounce(
+    struct send *s, const struct active *a, const struct plan *p, int report)
+{
+	struct spool spool = SPOOL_INIT;
+	struct buf envelope = BUF_INIT(ENVELOPE_BYTES);
+	struct submitted done;
+
+	buf_putc(&envelope, 'F');
+	buf_put(&envelope, p->from);
+	buf_put(&envelope, SPAN("\0T"));
+	if (buf_err(&p->to) < 0 || part(s) < 0)
+		_exit(1);
+	buf_put(&envelope, buf_span(&p->to));
+	buf_put(&envelope, SPAN("\0\0"));
+	if (buf_err(&envelope) < 0 || compose(s, a, p, &spool) < 0)
+		_exit(1);
+	submit(SPAN(""), &spool, buf_span(&envelope), &done);
+	if (done.code != SUBMIT_OK ||
+	    write(report, &done.qp, sizeof(done.qp)) != sizeof(done.qp))
+		_exit(1);
+	_exit(0);
+}
+
+/* --- in the parent --- */
+
+/* Start a child. Its failure is that of the bounce. */
+static int
+start_child(struct send *s, struct active *a, const struct plan *p)
+{
+	struct bounce *b = s->bounces;
+	int ends[2];
+	int r = fd_pipe(ends);
+
+	if (r < 0)
+		return r;
+	while (b->a != NULL)
+		b++;
+	b->pid = fork();
+	if (b->pid < 0) {
+		r = err_sys();
+		fd_close(&ends[0]);
+		fd_close(&ends[1]);
+		return r;
+	}
+	if (b->pid == 0)
+		send_bounce(s, a, p, ends[1]);
+	fd_close(&ends[1]);
+	b->fd = ends[0];
+	b->a = a;
+	s->nbounces++;
+	a->is_held = true;
+	return 0;
+}
+
+/* It did not work: some other time. */
+static void
+put_off(struct send *s, struct active *a, const char *why)
+{
+	journal_say(&s->journal, why);
+	message_again(s, a->slot, STAGE_FINISH);
+	/* without a note the failures are known here only */
+	if (message_note(s, a, true))
+		message_unload(s, a);
 }
 
 bool
-bounce_any(const struct send *s)
+bounce_start(struct send *s, struct active *a)
 {
-	for (size_t i = 0; i < BOUNCES_MAX; i++)
-		if (s->bouncing[i].active != NULL)
-			return true;
-	return s->bounceable != NULL;
+	struct plan p;
+	bool is_sent = make_plan(s, a, &p);
+
+	if (is_sent && s->nbounces == BOUNCES_MAX) {
+		list_push(s->table, &s->bouncing, a->slot);
+		if (!a->is_dirty || message_note(s, a, true))
+			message_unload(s, a);
+	} else if (is_sent && start_child(s, a, &p) < 0) {
+		put_off(s, a,
+		    "warning: unable to start qmail-queue, will try later");
+	}
+	buf_free(&p.to);
+	return is_sent;
 }
 
-static uint64_t
-read_qp(int fd)
+/* A child has ended: did it work? */
+static void
+end_child(struct send *s, struct bounce *b, int status)
 {
-	struct buf b = BUF_INIT(64);
-	uint64_t n = 0;
+	struct active *a = b->a;
+	uint64_t qp = 0;
+	size_t got = 0;
+	struct buf *line;
+	int r = fd_read(b->fd, &qp, sizeof(qp), FD_FOREVER, &got);
 
-	if (fd_read_all(fd, &b) == 0 &&
-	    num_parse(buf_span(&b), UINT64_MAX, &n) < 0)
-		n = 0;
-	buf_free(&b);
-	return n;
+	fd_close(&b->fd);
+	b->a = NULL;
+	s->nbounces--;
+	a->is_held = false;
+	if (r < 0 || status != 0 || got != sizeof(qp)) {
+		put_off(s, a,
+		    "warning: trouble injecting bounce message, will try "
+		    "later");
+		return;
+	}
+	line = journal_begin(&s->journal);
+	buf_puts(line, "bounce msg ");
+	buf_putu(line, a->id);
+	buf_puts(line, " qp ");
+	buf_putu(line, qp);
+	journal_end(&s->journal);
+	finish_end(s, a);
 }
 
 void
@@ -258,19 +271,17 @@ bounce_reap(struct send *s)
 	int status;
 	pid_t pid;
 
+	/* the spawners may be our children too: they are no business here */
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		for (size_t i = 0; i < BOUNCES_MAX; i++) {
-			struct bouncing *b = &s->bouncing[i];
-			struct proc_end end = proc_end_of(status);
-			struct active *a = b->active;
-			uint64_t qp;
+		for (size_t i = 0; i < BOUNCES_MAX; i++)
+			if (s->bounces[i].a != NULL && s->bounces[i].pid == pid)
+				end_child(s, &s->bounces[i], status);
+	while (
+	    s->nbounces < BOUNCES_MAX && s->bouncing.n > 0 && !s->is_stopping) {
+		uint32_t slot = list_pop(s->table, &s->bouncing);
+		struct active *a = message_load(s, slot);
 
-			if (a == NULL || b->pid != pid)
-				continue;
-			qp = read_qp(b->report);
-			fd_close(&b->report);
-			b->active = NULL;
-			active_bounced(
-			    s, a, end.how == PROC_EXITED && end.value == 0, qp);
-		}
+		if (a != NULL)
+			finish_message(s, a);
+	}
 }

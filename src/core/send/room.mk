@@ -1,6 +1,6 @@
-# qmail-send: delivers mail from the queue
+# qmail-send: delivers the messages of the queue
 program = qmail-send
-uses    = queue conf mail sys base
+uses    = queue conf sys base mail
 runs_as = qmails
 owner   = root:qmail
 mode    = 0711

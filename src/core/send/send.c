@@ -1,304 +1,178 @@
 /*
- * qmail-send - deliver mail from the queue
+ * qmail-send - deliver the messages of the queue
  *
  * Run by:   qmail-start(8)
  * Runs as:  qmails
- * Input:    envelopes in queue/todo and its own notes in queue/info; results
- *           from qmail-lspawn and qmail-rspawn on descriptors 2 and 4,
- *           answers from qmail-clean on 6; IDs from the FIFO lock/trigger;
- *           an operator's words on the socket run/send; signals
- * Trusts:   control files; qmail-queue for what has a fitting seal; a
- *           spawner for the verdicts on its own jobs. The trigger is a hint
- * Output:   jobs on descriptors 1 and 3, requests on 5, log on 0; notes;
- *           bounces through run/queue
- * Exits:    0 told to stop, 111 it could not start or lost a companion
+ * Input:    envelopes and notes in queue/; results of qmail-lspawn and
+ *           qmail-rspawn, answers of qmail-clean; the trigger; control
+ *           files; commands on the socket run/send
+ * Trusts:   its seals to tell damage; qmail-queue for what an envelope
+ *           says; nothing in an address or a report, which it only routes,
+ *           logs and sends back
+ * Output:   jobs on descriptors 1 and 3, requests to qmail-clean on 5, log
+ *           lines on 0; notes in queue/info; bounces through qmail-queue
+ * Exits:    0 asked to, 111 it could not start or lost a partner
  *
- * One loop, no threads. Nothing here waits for a disk but to read an
- * envelope, to check a message in slices, and to write a note.
+ * One loop, one process. What may take long is done by others: deliveries
+ * by the spawners, removals by qmail-clean, bounces by a child.
  */
 #include "send.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/err.h"
-#include "base/num.h"
-#include "conf/control.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
+#include "sys/file.h"
 #include "sys/home.h"
 #include "sys/prog.h"
 #include "sys/sig.h"
 
 enum {
-	LOG_FD = 0,
-	LOCAL_TO = 1,
-	LOCAL_FROM = 2,
-	REMOTE_TO = 3,
-	REMOTE_FROM = 4,
-	CLEAN_TO = 5,
-	CLEAN_FROM = 6,
-
-	LOG_MAX = 1024 * 1024,
-	FRAMES_MAX = 64 * 1024 * 1024,
-	TRIGGER_READ = 4096,
-	TRIGGER_FULL = 48 * 1024, /* so much at once: some may be missing */
-	RESCAN_MS = 1500 * 1000,
-	FRESH_PER_TURN = 64,
-	LIFETIME = 604800,
-	CONCURRENCY_LOCAL = 10,
-	CONCURRENCY_REMOTE = 20,
-	CONCURRENCY_MAX = 100000,
-	LINE_LIMIT = 65536
+	HELLO_MS = 10 * 1000,
+	CLOCK_STEP_MS = 60 * 1000, /* how late a change of the clock is seen */
+	FAREWELL_MS = 60 * 1000,   /* for qmail-clean's last answers */
+	HEARD_MAX = 128 * 1024
 };
 
-/* --- starting --- */
+/* --- what may be asked of us --- */
+
+void
+send_flush(struct send *s)
+{
+	heap_hurry(s->table, HEAP_LOCAL, s->now);
+	heap_hurry(s->table, HEAP_REMOTE, s->now);
+	s->must_scan = true;
+	s->must_hurry = true;
+}
+
+int
+send_reload(struct send *s)
+{
+	const char *file;
+	struct buf *b;
+	int r = routes_reread(s->controls.routes, &file);
+
+	if (r < 0) {
+		b = journal_begin(&s->journal);
+		buf_puts(b, "alert: unable to reread control/");
+		buf_puts(b, file);
+		journal_end(&s->journal);
+	}
+	return r;
+}
+
+void
+send_stop(struct send *s, int code)
+{
+	if (s->code == 0)
+		s->code = code;
+	if (s->is_stopping)
+		return;
+	s->is_stopping = true;
+	deliver_stop(s);
+}
+
+/* --- start --- */
 
 static void NORETURN
-cannot_start(struct send *s, const char *why)
+refuse(struct send *s, const char *why)
 {
-	buf_puts(&s->log, "alert: cannot start: ");
-	slog(s, why);
-	slog_flush(s);
-	_exit(EX_SOFT);
-}
+	struct buf *b = journal_begin(&s->journal);
 
-/* Absent is fine: the default stands. */
-static bool
-is_read(int r)
-{
-	return r == 0 || r == E_ABSENT;
-}
-
-static bool
-read_number(const char *name, uint64_t max, uint64_t *value)
-{
-	return is_read(control_int(name, max, value));
+	buf_puts(b, "alert: cannot start: ");
+	buf_puts(b, why);
+	journal_end(&s->journal);
+	journal_flush(&s->journal);
+	exit(EX_SOFT);
 }
 
 static void
-read_controls(struct send *s, uint64_t wanted[CHANNELS])
+open_queue(struct send *s)
 {
-	wanted[CHANNEL_LOCAL] = CONCURRENCY_LOCAL;
-	wanted[CHANNEL_REMOTE] = CONCURRENCY_REMOTE;
-	s->lifetime = LIFETIME;
-	buf_puts(&s->bouncefrom, "MAILER-DAEMON");
-	buf_puts(&s->doubleto, "postmaster");
-	if (routes_new(&s->routes) < 0 ||
-	    !is_read(control_line("bouncefrom", &s->bouncefrom)) ||
-	    !is_read(
-		control_line_me("bouncehost", "bouncehost", &s->bouncehost)) ||
-	    !is_read(control_line("doublebounceto", &s->doubleto)) ||
-	    !is_read(control_line_me(
-		"doublebouncehost", "doublebouncehost", &s->doublehost)) ||
-	    !read_number(
-		"concurrencylocal", CONCURRENCY_MAX, &wanted[CHANNEL_LOCAL]) ||
-	    !read_number("concurrencyremote", CONCURRENCY_MAX,
-		&wanted[CHANNEL_REMOTE]) ||
-	    !read_number("queuelifetime", INT32_MAX, &s->lifetime))
-		cannot_start(s, "unable to read controls");
+	int r;
+
+	if (store_open(&s->store) < 0)
+		refuse(s, "unable to switch to queue directory");
+	r = store_mutex(s->store);
+	if (r == E_BUSY)
+		refuse(s, "qmail-send is already running");
+	if (r < 0)
+		refuse(s, "unable to open mutex");
+	if (store_trigger(s->store, &s->trigger) < 0)
+		refuse(s, "unable to open trigger");
+	/* notes without a message are only untidy */
+	err_ignore(store_note_sweep(s->store));
+	s->hash = hash_new();
+	s->verify.hash = hash_new();
+	if (table_new(&s->table) < 0 || s->hash == NULL ||
+	    s->verify.hash == NULL)
+		refuse(s, "out of memory");
 }
 
 static void
-init(struct send *s)
+open_partners(struct send *s)
 {
-	*s = (struct send){ .log = BUF_INIT(LOG_MAX),
-		.log_fd = LOG_FD,
-		.wait = WAIT_INIT,
-		.control = -1,
-		.signals = -1,
-		.trigger = -1,
-		.trigger_line = BUF_INIT(2 * TRIGGER_READ),
-		.bouncefrom = BUF_INIT(LINE_LIMIT),
-		.bouncehost = BUF_INIT(LINE_LIMIT),
-		.doubleto = BUF_INIT(LINE_LIMIT),
-		.doublehost = BUF_INIT(LINE_LIMIT) };
-	s->channels[CHANNEL_LOCAL] = (struct spawner){
-		.name = "local", .to = LOCAL_TO, .from = LOCAL_FROM
-	};
-	s->channels[CHANNEL_REMOTE] = (struct spawner){
-		.name = "remote", .to = REMOTE_TO, .from = REMOTE_FROM
-	};
-	for (int i = 0; i < CHANNELS; i++) {
-		s->channels[i].in = BUF_INIT(FRAMES_MAX);
-		s->channels[i].out = BUF_INIT(FRAMES_MAX);
-	}
-	s->cleaner = (struct cleaner){ .to = CLEAN_TO,
-		.from = CLEAN_FROM,
-		.is_alive = true,
-		.out = BUF_INIT(FRAMES_MAX) };
-	for (int fd = LOG_FD; fd <= CLEAN_FROM; fd++)
-		err_ignore(fd_cloexec(fd, true)); /* a closed one shows below */
+	static const int signals[] = { SIGTERM, SIGALRM, SIGHUP, SIGCHLD, 0 };
+	int64_t deadline = clock_ms() + HELLO_MS;
+	const uint32_t *want = s->controls.concurrency;
+
+	for (int fd = 0; fd < SEND_FDS; fd++)
+		if (!fd_is_open(fd) || fd_cloexec(fd, true) < 0)
+			refuse(s, "hath the daemon spawn no fire?");
+	if (sig_open(signals, &s->sigfd) < 0)
+		refuse(s, "unable to catch signals");
+	if (cleaner_open(&s->cleaner, SEND_CLEAN_OUT, SEND_CLEAN_IN) < 0 ||
+	    spawner_open(&s->spawners[CHANNEL_LOCAL], SEND_LSPAWN_OUT,
+		SEND_LSPAWN_IN, want[CHANNEL_LOCAL], deadline) < 0 ||
+	    spawner_open(&s->spawners[CHANNEL_REMOTE], SEND_RSPAWN_OUT,
+		SEND_RSPAWN_IN, want[CHANNEL_REMOTE], deadline) < 0)
+		refuse(s, "hath the daemon spawn no fire?");
 }
 
 static void
 start(struct send *s)
 {
-	const int signals[] = { SIGTERM, SIGALRM, SIGHUP, SIGCHLD, 0 };
-	uint64_t wanted[CHANNELS];
 	int r;
 
+	*s = (struct send){ .journal = JOURNAL_INIT(SEND_LOG),
+		.wait = WAIT_INIT,
+		.sigfd = -1,
+		.trigger = -1,
+		.heard = BUF_INIT(HEARD_MAX),
+		.verify = { .fd = -1 } };
 	if (home_enter() < 0)
-		cannot_start(s, "unable to switch to home directory");
-	read_controls(s, wanted);
-	if (store_open(&s->store) < 0)
-		cannot_start(s, "unable to switch to queue directory");
-	r = store_mutex(s->store);
-	if (r == E_BUSY)
-		cannot_start(s, "qmail-send is already running");
-	if (r < 0)
-		cannot_start(s, "unable to open mutex");
-	if (store_trigger(s->store, &s->trigger) < 0)
-		cannot_start(s, "unable to open trigger");
-	s->hash = hash_new();
-	if (s->hash == NULL || sig_open(signals, &s->signals) < 0)
-		cannot_start(s, "out of memory");
-	for (int i = 0; i < CHANNELS; i++)
-		if (spawner_hello(&s->channels[i], wanted[i]) < 0)
-			cannot_start(s, "hath the daemon spawn no fire?");
-	if (fd_nonblock(CLEAN_TO, true) < 0)
-		cannot_start(s, "hath the daemon spawn no fire?");
-	control_open(s);
-	if (store_note_sweep(s->store) < 0)
-		slog(s, "warning: unable to remove old notes from info");
-	slog_status(s);
-	send_rescan(s);
-}
-
-/* --- discovery --- */
-
-/* The times of the next attempts, from the note. */
-static void
-add_noted(struct send *s, uint32_t place)
-{
-	struct message *m = &s->messages.v[place];
-	struct note n;
-	bool any = false;
-
-	note_init(&n, m->id, 0);
-	m->flags |= MESSAGE_HAS_NOTE | MESSAGE_SEEN;
-	/* a damaged one is found, and dealt with, when it is loaded */
-	if (store_note_read(s->store, &n) == 0)
-		for (int c = 0; c < CHANNELS; c++)
-			if (n.next[c] != 0)
-				any |= messages_due(&s->messages, place,
-					   (enum channel)c, n.next[c]) == 0;
-	note_free(&n);
-	if (!any)
-		err_ignore(messages_put_fresh(&s->messages, place));
-}
-
-static bool
-add(struct send *s, uint64_t id, bool has_note)
-{
-	uint32_t place;
-	int r = messages_add(&s->messages, id, &place);
-
-	if (r == E_BUSY)
-		return true;
-	if (r == 0 && has_note)
-		add_noted(s, place);
-	else if (r == 0)
-		r = messages_put_fresh(&s->messages, place);
-	if (r < 0)
-		slog(s, "alert: out of memory, will look again");
-	return r == 0;
-}
-
-static bool
-add_listed(void *ctx, uint64_t id, bool has_note)
-{
-	return add(ctx, id, has_note);
-}
-
-void
-send_rescan(struct send *s)
-{
-	int r = store_each(s->store, add_listed, s);
-
+		refuse(s, "unable to switch to home directory");
+	if (controls_read(&s->controls) < 0)
+		refuse(s, "unable to read controls");
+	open_queue(s);
+	open_partners(s);
+	r = talk_open(&s->talk);
 	if (r < 0) {
-		buf_puts(&s->log, "alert: unable to list queue/todo: ");
-		slog(s, err_text(r));
+		struct buf *b = journal_begin(&s->journal);
+
+		buf_puts(b, "warning: unable to listen on run/send: ");
+		buf_puts(b, err_text(r));
+		journal_end(&s->journal);
 	}
-	s->rescan_at = clock_ms() + (r < 0 ? RETRY_MS : RESCAN_MS);
+	s->now = clock_real();
+	discover_scan(s);
+	deliver_status(s);
 }
 
-/* IDs, one a line; anything else is somebody poking, which is allowed. */
+/* --- the loop --- */
+
 static void
-read_trigger(struct send *s)
+catch_signals(struct send *s)
 {
-	size_t all = 0, got;
+	int number;
 
-	for (;;) {
-		char piece[TRIGGER_READ];
-		ssize_t n = read(s->trigger, piece, sizeof(piece));
-		struct span rest, line;
-		uint64_t id;
-
-		if (n <= 0)
-			break;
-		all += (size_t)n;
-		buf_put(&s->trigger_line, (struct span){ piece, (size_t)n });
-		if (buf_err(&s->trigger_line) < 0) {
-			buf_reset(&s->trigger_line);
-			continue;
-		}
-		rest = buf_span(&s->trigger_line);
-		got = rest.len;
-		while (
-		    span_find(rest, '\n') < rest.len && span_line(&rest, &line))
-			if (num_parse(line, UINT64_MAX, &id) == 0)
-				(void)add(s, id, false);
-		if (rest.len > TRIGGER_READ)
-			buf_reset(&s->trigger_line);
-		else
-			buf_drop(&s->trigger_line, got - rest.len);
-	}
-	if (all >= TRIGGER_FULL)
-		send_rescan(s);
-}
-
-/* --- signals --- */
-
-void
-send_stop(struct send *s, int code)
-{
-	s->is_stopping = true;
-	if (code > s->code)
-		s->code = code;
-}
-
-void
-send_flush(struct send *s)
-{
-	messages_all_due(&s->messages, clock_real());
-	send_rescan(s);
-}
-
-void
-send_reread(struct send *s)
-{
-	const char *file;
-
-	if (home_enter() < 0) {
-		slog(s, "alert: unable to reread controls: unable to switch "
-			"to home directory");
+	if (!wait_ready(&s->wait, s->sig_handle))
 		return;
-	}
-	if (routes_reread(s->routes, &file) < 0) {
-		buf_puts(&s->log, "alert: unable to reread control/");
-		slog(s, file);
-	}
-}
-
-static void
-read_signals(struct send *s)
-{
-	int sig;
-
-	while ((sig = sig_next(s->signals)) != 0)
-		switch (sig) {
+	while ((number = sig_next(s->sigfd)) != 0) {
+		switch (number) {
 		case SIGTERM:
 			send_stop(s, 0);
 			break;
@@ -306,106 +180,201 @@ read_signals(struct send *s)
 			send_flush(s);
 			break;
 		case SIGHUP:
-			send_reread(s);
+			(void)send_reload(s); /* which logs it */
 			break;
-		default:
+		case SIGCHLD:
 			bounce_reap(s);
 			break;
+		default:
+			break;
 		}
+	}
 }
 
-/* --- the wheel --- */
+static void
+lose_spawner(struct send *s, struct spawner *c)
+{
+	journal_say(
+	    &s->journal, "alert: oh no! lost spawn connection! dying...");
+	send_stop(s, EX_SOFT);
+	deliver_lost(s, c);
+}
+
+static void
+lose_cleaner(struct send *s)
+{
+	journal_say(
+	    &s->journal, "alert: oh no! lost qmail-clean connection! dying...");
+	s->cleaner.is_alive = false;
+	send_stop(s, EX_SOFT);
+}
+
+static void
+hear_partners(struct send *s)
+{
+	for (size_t c = 0; c < CHANNELS; c++)
+		if (spawner_ready(
+			&s->spawners[c], &s->wait, deliver_result, s) < 0)
+			lose_spawner(s, &s->spawners[c]);
+	if (cleaner_ready(&s->cleaner, &s->wait, finish_answer, s) < 0)
+		lose_cleaner(s);
+}
+
+static void
+tell_partners(struct send *s)
+{
+	for (size_t c = 0; c < CHANNELS; c++)
+		if (spawner_flush(&s->spawners[c]) < 0)
+			lose_spawner(s, &s->spawners[c]);
+	if (cleaner_flush(&s->cleaner) < 0)
+		lose_cleaner(s);
+}
+
+/* What had trouble is due again. */
+static void
+try_again(struct send *s)
+{
+	uint32_t slot;
+
+	while (!s->is_stopping &&
+	       (slot = heap_first(s->table, HEAP_AGAIN)) != TABLE_NONE &&
+	       table_at(s->table, slot)->due[HEAP_AGAIN] <= s->now) {
+		struct active *a;
+
+		heap_drop(s->table, HEAP_AGAIN, slot);
+		if (table_at(s->table, slot)->stage == STAGE_CLEAN) {
+			finish_clean(s, slot);
+		} else if (table_at(s->table, slot)->stage == STAGE_FINISH) {
+			a = message_load(s, slot);
+			if (a != NULL)
+				finish_message(s, a);
+		} else {
+			list_push(s->table, &s->fresh, slot);
+		}
+	}
+}
+
+/* Sleep no longer than until a message is due. */
+static void
+wait_for_heap(struct send *s, enum heap h)
+{
+	uint32_t slot = heap_first(s->table, h);
+	int64_t ms;
+
+	if (slot == TABLE_NONE || s->is_stopping)
+		return;
+	ms = (int64_t)table_at(s->table, slot)->due[h] * 1000 -
+	     (int64_t)(clock_real_us() / 1000);
+	/* the clock people set may jump: look again now and then */
+	if (ms > CLOCK_STEP_MS)
+		ms = CLOCK_STEP_MS;
+	wait_until(&s->wait, clock_ms() + ms);
+}
 
 static void
 prepare(struct send *s)
 {
-	int64_t ms = clock_ms(), now = clock_real();
-
 	wait_reset(&s->wait);
-	s->h_signals = wait_in(&s->wait, s->signals);
-	s->h_trigger = wait_in(&s->wait, s->trigger);
-	wait_until(&s->wait, s->rescan_at);
-	for (int i = 0; i < CHANNELS; i++) {
-		struct spawner *c = &s->channels[i];
-		uint32_t first = messages_first(&s->messages, (enum channel)i);
-
-		spawner_prepare(s, c);
-		if (first != MESSAGE_NONE && spawner_has_room(c) &&
-		    !s->is_stopping) {
-			int64_t due = s->messages.v[first].due[i];
-
-			wait_until(&s->wait,
-			    due <= now ? ms : ms + (due - now) * 1000);
-		}
+	message_note_all(s);
+	tell_partners(s);
+	journal_flush(&s->journal);
+	s->sig_handle = wait_in(&s->wait, s->sigfd);
+	discover_prepare(s);
+	for (size_t c = 0; c < CHANNELS; c++) {
+		spawner_prepare(&s->spawners[c], &s->wait);
+		if (spawner_has_room(&s->spawners[c]))
+			wait_for_heap(s, (enum heap)c);
 	}
-	cleaner_prepare(s);
-	control_prepare(s);
-	active_prepare(s);
-	if ((s->messages.fresh_n > 0 && !s->is_stopping) || s->checking != NULL)
-		wait_until(&s->wait, ms);
-	slog_flush(s);
+	wait_for_heap(s, HEAP_AGAIN);
+	cleaner_prepare(&s->cleaner, &s->wait);
+	talk_prepare(s);
+	if (s->must_hurry)
+		wait_until(&s->wait, clock_ms());
+	if (s->is_stopping)
+		wait_until(&s->wait, s->stop_by);
+	s->must_hurry = false;
 }
 
 static void
 turn(struct send *s)
 {
-	if (wait_ready(&s->wait, s->h_signals))
-		read_signals(s);
-	if (wait_ready(&s->wait, s->h_trigger))
-		read_trigger(s);
-	if (clock_ms() >= s->rescan_at)
-		send_rescan(s);
-	for (int i = 0; i < CHANNELS; i++)
-		spawner_ready(s, &s->channels[i]);
-	cleaner_ready(s);
-	control_ready(s);
-	active_check_more(s);
-	for (int i = 0; i < FRESH_PER_TURN && !s->is_stopping; i++) {
-		uint32_t place = messages_take_fresh(&s->messages);
-
-		if (place == MESSAGE_NONE)
-			break;
-		active_fresh(s, place);
+	prepare(s);
+	if (wait_run(&s->wait) < 0) {
+		/* no memory for it: everything is looked at next time */
+		journal_say(&s->journal, "warning: trouble in select");
+		return;
 	}
-	for (int i = 0; i < CHANNELS; i++)
-		active_start_more(s, (enum channel)i);
-	active_write_notes(s);
-	bounce_start_more(s);
+	s->now = clock_real();
+	catch_signals(s);
+	hear_partners(s);
+	discover_ready(s);
+	talk_ready(s);
+	try_again(s);
+	deliver_start(s);
+	discover_step(s);
 }
 
+/* Whether a stopping qmail-send has nothing to wait for. */
 static bool
-is_over(const struct send *s)
+is_quiet(struct send *s)
 {
-	return s->is_stopping && s->channels[CHANNEL_LOCAL].inflight == 0 &&
-	       s->channels[CHANNEL_REMOTE].inflight == 0 && !bounce_any(s);
+	for (size_t c = 0; c < CHANNELS; c++)
+		if (s->spawners[c].is_alive && s->spawners[c].running > 0)
+			return false;
+	if (s->nbounces > 0)
+		return false;
+	if (!s->cleaner.is_alive || s->cleaner.n == 0)
+		return true;
+	if (s->stop_by == INT64_MAX)
+		s->stop_by = clock_ms() + FAREWELL_MS;
+	return clock_ms() >= s->stop_by;
 }
 
-static int
-run(struct send *s)
+/* Note what no note says yet, and let go of everything. */
+static void
+finish(struct send *s)
 {
-	while (!is_over(s)) {
-		prepare(s);
-		if (wait_run(&s->wait) < 0) {
-			slog(s, "warning: trouble in select");
-			continue;
-		}
-		turn(s);
+	for (struct active *a = s->actives; a != NULL; a = s->actives) {
+		if (a->is_dirty)
+			(void)message_note(s, a, false);
+		message_unload(s, a);
 	}
-	active_forget_all(s);
-	cleaner_drain(s);
-	slog(s, "status: exiting");
-	slog_flush(s);
-	return s->code;
+	journal_say(&s->journal, "status: exiting");
+	journal_flush(&s->journal);
+	if (s->talk.fd >= 0)
+		err_ignore(file_unlink(FILE_CWD, "run/send"));
+	talk_close(&s->talk);
+	for (size_t c = 0; c < CHANNELS; c++)
+		spawner_free(&s->spawners[c]);
+	for (struct active *a = s->spares; a != NULL; a = s->spares) {
+		s->spares = a->next;
+		active_destroy(&a);
+	}
+	cleaner_free(&s->cleaner);
+	table_destroy(&s->table);
+	hash_destroy(&s->hash);
+	hash_destroy(&s->verify.hash);
+	fd_close(&s->verify.fd);
+	fd_close(&s->sigfd);
+	store_close(&s->store);
+	controls_free(&s->controls);
+	buf_free(&s->heard);
+	buf_free(&s->journal.text);
+	wait_free(&s->wait);
 }
 
 int
 main(void)
 {
-	static struct send s; /* large, and the only one */
+	struct send s;
 
 	prog_start("qmail-send");
 	(void)umask(027);
-	init(&s);
 	start(&s);
-	return run(&s);
+	s.stop_by = INT64_MAX;
+	do
+		turn(&s);
+	while (!s.is_stopping || !is_quiet(&s));
+	finish(&s);
+	return s.code;
 }

@@ -1,15 +1,9 @@
 /*
- * send - what the parts of qmail-send know of one another
+ * send - the state of qmail-send, and what its parts do to it
  *
- * messages   every message in the queue, in a few dozen bytes each
- * active     the few being delivered now, with their recipients
- * spawner    the two spawners: jobs out, results in
- * cleaner    requests to qmail-clean
- * bounce     children that write bounces
- * control    the operator's socket
- *
- * Each has prepare (what it waits for) and ready (what came); send.c turns
- * the wheel.
+ * A message goes: discover, deliver, finish. Each part has the functions
+ * below; parts that know nothing of messages (spawner, cleaner, table,
+ * journal) have headers of their own.
  */
 #ifndef SEND_H
 #define SEND_H
@@ -18,184 +12,170 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "base/attr.h"
-#include "base/buf.h"
-#include "base/span.h"
-#include "conf/routes.h"
-#include "messages.h"
-#include "queue/job.h"
-#include "queue/note.h"
+#include "active.h"
+#include "cleaner.h"
+#include "controls.h"
+#include "journal.h"
+#include "queue/hash.h"
 #include "queue/store.h"
+#include "spawner.h"
 #include "sys/wait.h"
+#include "table.h"
+#include "talk.h"
 
-enum {
-	RETRY_MS = 123 * 1000, /* after a failure of the system */
-	RETRY_S = 123,
-	BOUNCES_MAX = 10, /* children at once */
-	CALLERS_MAX = 4   /* operators at once */
+/* contract queue.md 1.2 */
+enum send_fd {
+	SEND_LOG = 0,
+	SEND_LSPAWN_OUT = 1,
+	SEND_LSPAWN_IN = 2,
+	SEND_RSPAWN_OUT = 3,
+	SEND_RSPAWN_IN = 4,
+	SEND_CLEAN_OUT = 5,
+	SEND_CLEAN_IN = 6,
+	SEND_FDS = 7
 };
 
-/* --- spawner: one channel --- */
+enum { BOUNCES_MAX = 10, SPARES_MAX = 64 };
 
-struct active;
-
-struct flight {
-	struct active *active; /* NULL: free, or the message is forgotten */
-	uint64_t delivery;     /* number of the first recipient's delivery */
-	uint32_t n;
-	uint32_t rcpt[JOB_RCPTS_MAX]; /* indexes */
-};
-
-struct spawner {
-	const char *name; /* "local", "remote" */
-	int to, from;
-	uint32_t limit;    /* jobs at once */
-	uint32_t inflight; /* jobs */
-	bool is_alive;
-	struct flight *flights; /* limit of them; a job's number is its place */
-	uint32_t free_hint;
-	struct buf out, in;
-	struct active *first, *last; /* passes with recipients still to start */
-	uint32_t passes;             /* how many of them */
-	bool turn;                   /* a due message, or a running pass? */
-	size_t h_in, h_out;
-};
-
-/* --- cleaner --- */
-
-enum clean_what { CLEAN_ALL, CLEAN_TODO, CLEAN_MESS, CLEAN_NOTE, CLEAN_ASIDE };
-
-struct asked {
-	uint64_t id;
-	enum clean_what what;
-};
-
-struct cleaner {
-	int to, from;
-	bool is_alive;
-	struct buf out;
-	struct asked *asked; /* a ring: requests not answered yet */
-	size_t cap, at, n;
-	size_t h_in, h_out;
-};
-
-/* --- bounce --- */
-
-struct bouncing {
-	struct active *active;
+/* A bounce being put into the queue, by a child. */
+struct bounce {
+	struct active *a; /* NULL: none */
 	pid_t pid;
-	int report; /* the child writes its qp there */
+	int fd; /* it writes its qp there */
 };
 
-/* --- control --- */
-
-struct caller {
+/* A large message being verified, a piece in each turn of the loop. */
+struct verify {
+	struct active *a; /* NULL: none */
+	struct hash *hash;
 	int fd;
-	int64_t until;
-	struct buf in;
-	size_t h;
+	uint64_t at;
 };
 
 struct send {
+	struct controls controls;
 	struct store *store;
-	struct routes *routes;
-	struct messages messages;
-	struct spawner channels[CHANNELS];
+	struct table *table;
+	struct journal journal;
+	struct spawner spawners[CHANNELS];
 	struct cleaner cleaner;
-	struct bouncing bouncing[BOUNCES_MAX];
-	struct caller callers[CALLERS_MAX];
-	int control; /* the listening socket */
-	size_t h_control;
-
-	struct buf bouncefrom, bouncehost, doubleto, doublehost;
-	uint64_t lifetime;
-
-	struct buf log; /* lines of this turn */
-	int log_fd;
+	struct bounce bounces[BOUNCES_MAX];
+	uint32_t nbounces;
+	struct talk talk;
 	struct wait wait;
-	int signals, trigger;
-	size_t h_signals, h_trigger;
-	struct buf trigger_line;
 
-	struct active *actives;    /* all of them, a list */
-	struct active *dirty;      /* notes to write at the end of the turn */
-	struct active *checking;   /* large messages being verified */
-	struct active *bounceable; /* waiting for a child */
-	struct hash *hash;
-	uint64_t deliveries; /* numbers given so far */
-	int64_t rescan_at;   /* clock_ms() */
+	int sigfd, trigger;
+	size_t sig_handle, trigger_handle;
+	struct buf heard; /* of the trigger: a line that is not complete */
+	int64_t scan_at;  /* of clock_ms() */
+	bool must_scan;
+
+	struct list fresh;    /* messages nobody has looked at */
+	struct list old;      /* with a note to be read */
+	struct list big;      /* to be verified in pieces */
+	struct list bouncing; /* whose bounce waits for its turn */
+	struct verify verify;
+	struct hash *hash; /* for messages verified at once */
+
+	struct active *actives; /* all that are loaded */
+	struct active *spares;  /* none of them */
+	uint32_t nspares;
+	bool any_dirty;
+
+	uint64_t deliveries; /* started so far */
+	int64_t now;         /* seconds since 1970, once in a turn */
+	bool must_hurry;     /* there is more to do: do not sleep */
 	bool is_stopping;
-	int code; /* exit code once stopped */
+	int64_t stop_by; /* of clock_ms(): for qmail-clean's last answers */
+	int code;        /* to exit with */
 };
 
-/* log.c */
-void slog(struct send *s, const char *words);
-void slog_id(
-    struct send *s, const char *before, uint64_t id, const char *after);
-void slog_status(struct send *s);
-void slog_flush(struct send *s);
+/* --- messages (message.c) --- */
 
-/* cleaner.c */
-void cleaner_ask(
-    struct send *s, enum clean_what what, uint64_t id, struct span reason);
-void cleaner_prepare(struct send *s);
-void cleaner_ready(struct send *s);
-void cleaner_drain(struct send *s);
+/* Load the message in slot, or find it loaded. NULL when it cannot be:
+ * whatever has to follow from that has been done. */
+struct active *message_load(struct send *s, uint32_t slot);
 
-/* spawner.c */
-void spawner_prepare(struct send *s, struct spawner *c);
-void spawner_ready(struct send *s, struct spawner *c);
-void spawner_flush(struct send *s, struct spawner *c);
-bool spawner_has_room(const struct spawner *c);
-/* Start a delivery; returns the job's number. j->number is filled in. */
-void spawner_start(
-    struct send *s, struct spawner *c, struct active *a, struct job *j);
-int spawner_hello(struct spawner *c, uint64_t wanted);
+/* Unload a message, whose note has been written if it had to be. */
+void message_unload(struct send *s, struct active *a);
 
-/* active.c */
-void active_fresh(struct send *s, uint32_t m);
-void active_due(struct send *s, uint32_t m, enum channel ch);
-void active_start_more(struct send *s, enum channel ch);
-void active_verdicts(
-    struct send *s, struct flight *f, enum channel ch, const struct result *r);
-void active_check_more(struct send *s);
-void active_write_notes(struct send *s);
-void active_prepare(struct send *s);
-void active_finished(struct send *s, struct active *a);
-void active_forget_all(struct send *s);
-void active_lost(struct send *s, enum channel ch);
-bool active_any(const struct send *s);
-/* For bounce.c. */
-struct note *active_note(struct active *a);
-const struct envelope *active_envelope(const struct active *a);
-void active_bounced(struct send *s, struct active *a, bool ok, uint64_t qp);
-struct active *active_next_bounceable(struct send *s);
+/* It leaves all heaps. */
+void message_leave(struct send *s, uint32_t slot);
 
-/* bounce.c */
-enum bounce {
-	BOUNCE_NONE,
-	BOUNCE_SINGLE,
-	BOUNCE_DOUBLE,
-	BOUNCE_TRIPLE,
-	BOUNCE_DROP
-};
-enum bounce bounce_kind(struct send *s, const struct envelope *e);
-void bounce_start_more(struct send *s);
+/* Write the note. False: trouble, which was logged. */
+bool message_note(struct send *s, struct active *a, bool must_sync);
+
+/* Nothing is being done for the message now: finish it, or unload it. */
+void message_settle(struct send *s, struct active *a);
+
+/* Wait in the heaps of the channels where something is left to do. */
+void message_place(struct send *s, const struct active *a);
+
+/* It is damaged: have it set aside. */
+void message_damaged(struct send *s, uint32_t slot, const char *why);
+
+/* Something went wrong that may pass: look at it again later. */
+void message_again(struct send *s, uint32_t slot, enum stage stage);
+
+/* Check the message against its envelope. 0; E_BUSY: too large to be done
+ * at once; any other failure has been dealt with, the message unloaded. */
+int message_verify(struct send *s, struct active *a) MUST_CHECK;
+
+/* The check failed: see to what follows. */
+void message_unverified(struct send *s, struct active *a, int r);
+
+/* The message is gone. */
+void message_forget(struct send *s, uint32_t slot);
+
+/* Notes that are due at the end of a turn. */
+void message_note_all(struct send *s);
+
+/* --- discover.c --- */
+
+void discover_prepare(struct send *s);
+void discover_ready(struct send *s);
+/* Look at new messages, for as long as one turn may take. */
+void discover_step(struct send *s);
+/* List the queue. */
+void discover_scan(struct send *s);
+
+/* --- deliver.c --- */
+
+/* Start what is due and has room. */
+void deliver_start(struct send *s);
+spawner_result_fn deliver_result;
+/* A spawner has gone: forget what it was doing. */
+void deliver_lost(struct send *s, struct spawner *c);
+/* s is stopping: end what has nothing running. */
+void deliver_stop(struct send *s);
+/* Log how much is running. */
+void deliver_status(struct send *s);
+
+/* --- finish.c --- */
+
+/* Every recipient is done: bounce if need be, then end. */
+void finish_message(struct send *s, struct active *a);
+/* Nothing more is to be done for it. */
+void finish_end(struct send *s, struct active *a);
+/* Remove a message that has ended. */
+void finish_clean(struct send *s, uint32_t slot);
+cleaner_answer_fn finish_answer;
+
+/* --- bounce.c --- */
+
+/* Send the bounce of a message, or let it wait for its turn. False: there
+ * is none to be sent. */
+bool bounce_start(struct send *s, struct active *a);
+/* See which have ended, after SIGCHLD; start those that waited. */
 void bounce_reap(struct send *s);
-bool bounce_any(const struct send *s);
-/* Append the paragraph about one failure (contract queue.md 4.7). */
-void bounce_paragraph(
-    struct send *s, struct buf *b, struct span addr, struct span text);
 
-/* control.c */
-void control_open(struct send *s);
-void control_prepare(struct send *s);
-void control_ready(struct send *s);
+/* --- send.c --- */
 
-/* send.c */
-void send_stop(struct send *s, int code);
+/* All messages are due now. */
 void send_flush(struct send *s);
-void send_reread(struct send *s);
-void send_rescan(struct send *s);
+/* Read locals and virtualdomains again. */
+int send_reload(struct send *s);
+/* Start nothing more, and go when all is quiet. */
+void send_stop(struct send *s, int code);
 
 #endif

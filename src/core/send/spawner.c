@@ -1,189 +1,157 @@
 /*
- * spawner - one: jobs out, results in
+ * spawner - one spawner: see spawner.h
  */
-#include <errno.h>
-#include <unistd.h>
+#include "spawner.h"
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "send.h"
-#include "sys/clock.h"
+#include "pipe.h"
 #include "sys/fd.h"
-#include "sys/log.h"
 
-enum { READ_PIECE = 64 * 1024, HELLO_MS = 30 * 1000 };
+enum {
+	READ_PIECE = 64 * 1024,
+	IN_MAX = RESULT_FRAME_MAX + 2 * READ_PIECE,
+	OUT_MAX = 8 * 1024 * 1024,
+	OUT_FULL = 1024 * 1024 /* no new job while so much is unsent */
+};
 
-/*
- * Wait for the spawner's first frame. E_EOF, E_SYNTAX, E_TIMEOUT.
- */
-int
-spawner_hello(struct spawner *c, uint64_t wanted)
+/* Read HELLO, which comes first and may have company. */
+static int
+read_hello(struct spawner *c, int64_t deadline, uint32_t *most)
 {
-	int64_t deadline = clock_ms() + HELLO_MS;
+	struct span rest;
 	struct frame f;
-	size_t got, before;
-	struct span in;
-	uint32_t most;
+	size_t got;
 	int r;
 
 	for (;;) {
-		in = buf_span(&c->in);
-		before = in.len;
-		r = wire_next(&in, RESULT_FRAME_MAX, &f);
+		rest = buf_span(&c->in);
+		r = wire_next(&rest, RESULT_FRAME_MAX, &f);
 		if (r != E_EOF)
 			break;
-		r = fd_read_buf(c->from, &c->in, READ_PIECE, deadline, &got);
+		r = fd_read_buf(c->rfd, &c->in, READ_PIECE, deadline, &got);
 		if (r < 0 || got == 0)
 			return r < 0 ? r : E_EOF;
 	}
-	if (r < 0 || f.type != WIRE_HELLO)
+	if (r < 0)
+		return r;
+	if (f.type != WIRE_HELLO)
 		return E_SYNTAX;
-	most = wire_get_u32(&f);
-	if (wire_err(&f) < 0)
-		return E_SYNTAX;
-	buf_drop(&c->in, before - in.len);
-	c->limit = wanted < most ? (uint32_t)wanted : most;
-	c->flights = mem_new(c->limit + 1, sizeof(*c->flights));
-	if (c->flights == NULL)
+	*most = wire_get_u32(&f);
+	r = wire_err(&f);
+	buf_drop(&c->in, c->in.len - rest.len);
+	return r;
+}
+
+int
+spawner_open(
+    struct spawner *c, int wfd, int rfd, uint32_t wanted, int64_t deadline)
+{
+	uint32_t most = 0;
+	int r;
+
+	*c = (struct spawner){ .wfd = wfd,
+		.rfd = rfd,
+		.is_alive = true,
+		.in = BUF_INIT(IN_MAX),
+		.out = BUF_INIT(OUT_MAX) };
+	r = fd_nonblock(wfd, true);
+	if (r == 0)
+		r = read_hello(c, deadline, &most);
+	if (r < 0)
+		return r;
+	c->limit = wanted < most ? wanted : most;
+	c->seats = mem_new((size_t)c->limit + 1, sizeof(*c->seats));
+	if (c->seats == NULL)
 		return E_NOMEM;
-	c->is_alive = true;
-	return fd_nonblock(c->to, true);
+	for (uint32_t i = 0; i < c->limit; i++)
+		c->seats[i].next = i + 1;
+	return 0;
+}
+
+void
+spawner_free(struct spawner *c)
+{
+	buf_free(&c->in);
+	buf_free(&c->out);
+	mem_free(c->seats);
+	c->seats = NULL;
+	c->limit = 0;
 }
 
 bool
 spawner_has_room(const struct spawner *c)
 {
-	return c->is_alive && c->inflight < c->limit;
+	return c->is_alive && c->running < c->limit && c->out.len < OUT_FULL;
 }
 
-static uint32_t
-free_flight(struct spawner *c)
+uint32_t
+spawner_sit(struct spawner *c)
 {
-	uint32_t i = c->free_hint;
+	uint32_t seat = c->free;
 
-	while (c->flights[i].n != 0)
-		i = (i + 1) % c->limit;
-	c->free_hint = (i + 1) % c->limit;
-	return i;
-}
-
-void
-spawner_start(
-    struct send *s, struct spawner *c, struct active *a, struct job *j)
-{
-	struct flight *f;
-
-	j->number = free_flight(c);
-	f = &c->flights[j->number];
-	f->active = a;
-	f->n = j->nrcpt;
-	f->delivery = s->deliveries + 1;
-	s->deliveries += j->nrcpt;
-	c->inflight++;
-	for (uint32_t i = 0; i < j->nrcpt; i++) {
-		f->rcpt[i] = j->rcpt[i].index;
-		buf_puts(&s->log, "starting delivery ");
-		buf_putu(&s->log, f->delivery + i);
-		buf_puts(&s->log, ": msg ");
-		buf_putu(&s->log, j->id);
-		buf_puts(&s->log, " to ");
-		buf_puts(&s->log, c->name);
-		buf_putc(&s->log, ' ');
-		log_safe(&s->log, j->rcpt[i].addr);
-		slog(s, "");
-		slog_status(s);
-	}
-	job_put(&c->out, j);
-}
-
-/* The spawner has gone: its deliveries are forgotten, not their mail. */
-static void
-lost(struct send *s, struct spawner *c)
-{
-	if (!c->is_alive)
-		return;
-	c->is_alive = false;
-	slog(s, "alert: oh no! lost spawn connection! dying...");
-	for (uint32_t i = 0; i < c->limit; i++)
-		c->flights[i].n = 0;
-	c->inflight = 0;
-	active_lost(s,
-	    c == &s->channels[CHANNEL_LOCAL] ? CHANNEL_LOCAL : CHANNEL_REMOTE);
-	send_stop(s, 111);
+	c->free = c->seats[seat].next;
+	c->running++;
+	return seat;
 }
 
 void
-spawner_flush(struct send *s, struct spawner *c)
+spawner_leave(struct spawner *c, uint32_t seat)
 {
-	if (!c->is_alive)
-		return;
-	if (buf_err(&c->out) < 0) {
-		lost(s, c);
-		return;
-	}
-	while (c->out.len > 0) {
-		ssize_t n = write(c->to, c->out.p, c->out.len);
+	c->seats[seat] = (struct seat){ .next = c->free };
+	c->free = seat;
+	c->running--;
+}
 
-		if (n >= 0) {
-			buf_drop(&c->out, (size_t)n);
-		} else if (errno == EAGAIN) {
-			return;
-		} else if (errno != EINTR) {
-			lost(s, c);
-			return;
-		}
-	}
+struct seat *
+spawner_seat(struct spawner *c, uint32_t number)
+{
+	if (number >= c->limit || c->seats[number].a == NULL)
+		return NULL;
+	return &c->seats[number];
 }
 
 void
-spawner_prepare(struct send *s, struct spawner *c)
+spawner_prepare(struct spawner *c, struct wait *w)
 {
-	spawner_flush(s, c);
-	c->h_in = wait_in(&s->wait, c->is_alive ? c->from : -1);
-	c->h_out =
-	    wait_out(&s->wait, c->is_alive && c->out.len > 0 ? c->to : -1);
+	c->in_handle = wait_in(w, c->is_alive ? c->rfd : -1);
+	c->out_handle =
+	    wait_out(w, c->is_alive && c->out.len > 0 ? c->wfd : -1);
 }
 
-static void
-take_result(struct send *s, struct spawner *c, struct frame *frame)
+int
+spawner_flush(struct spawner *c)
 {
-	struct result r;
-	struct flight f;
-
-	if (result_get(frame, &r) < 0 || r.number >= c->limit ||
-	    c->flights[r.number].n == 0) {
-		slog(s, "warning: internal error: delivery report out of "
-			"range");
-		return;
-	}
-	f = c->flights[r.number];
-	c->flights[r.number].n = 0;
-	c->free_hint = r.number;
-	c->inflight--;
-	active_verdicts(s, &f,
-	    c == &s->channels[CHANNEL_LOCAL] ? CHANNEL_LOCAL : CHANNEL_REMOTE,
-	    &r);
+	return c->is_alive ? pipe_push(c->wfd, &c->out) : 0;
 }
 
-void
-spawner_ready(struct send *s, struct spawner *c)
+int
+spawner_ready(
+    struct spawner *c, const struct wait *w, spawner_result_fn *fn, void *ctx)
 {
-	struct span in;
+	struct span rest;
 	struct frame f;
 	size_t got = 0;
 	int r;
 
-	if (!c->is_alive || !wait_ready(&s->wait, c->h_in))
-		return;
-	r = fd_read_buf(c->from, &c->in, READ_PIECE, FD_FOREVER, &got);
-	if (r < 0 || got == 0) {
-		lost(s, c);
-		return;
+	if (!c->is_alive || !wait_ready(w, c->in_handle))
+		return 0;
+	r = fd_read_buf(c->rfd, &c->in, READ_PIECE, FD_FOREVER, &got);
+	if (r < 0 || got == 0)
+		return r < 0 ? r : E_EOF;
+	rest = buf_span(&c->in);
+	while ((r = wire_next(&rest, RESULT_FRAME_MAX, &f)) == 0) {
+		struct result result = { 0 };
+
+		if (f.type != WIRE_RESULT) {
+			r = E_SYNTAX;
+			break;
+		}
+		r = result_get(&f, &result);
+		fn(ctx, c, &result, r);
 	}
-	in = buf_span(&c->in);
-	while ((r = wire_next(&in, RESULT_FRAME_MAX, &f)) == 0)
-		take_result(s, c, &f);
-	buf_drop(&c->in, c->in.len - in.len);
-	if (r != E_EOF)
-		lost(s, c); /* what it says makes no sense any more */
+	if (r == E_EOF)
+		r = 0;
+	buf_drop(&c->in, c->in.len - rest.len);
+	return r;
 }

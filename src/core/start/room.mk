@@ -1,0 +1,7 @@
+# qmail-start: starts the processes that deliver mail
+program = qmail-start
+uses    = sys base
+runs_as = root
+owner   = root:qmail
+mode    = 0700
+man     = qmail-start.8

@@ -1,0 +1,92 @@
+/*
+ * dotqmail - .qmail files: see dotqmail.h
+ */
+#include "dotqmail.h"
+
+#include "base/ascii.h"
+
+void
+dotqmail_safe(struct buf *b, struct span ext)
+{
+	for (size_t i = 0; i < ext.len; i++)
+		buf_putc(b, ext.p[i] == '.'
+				? ':'
+				: ascii_lower((unsigned char)ext.p[i]));
+}
+
+/* The next place, from the right, where "default" may begin. */
+static bool
+next_default(struct dotqmail_names *n)
+{
+	if (n->is_over)
+		return false;
+	if (n->at == 0) {
+		n->is_over = true;
+		return false;
+	}
+	do
+		n->at--;
+	while (n->at > 0 && n->safe.p[n->at - 1] != '-');
+	return true;
+}
+
+bool
+dotqmail_name(struct dotqmail_names *n, struct buf *b, size_t *at)
+{
+	const struct span word = SPAN("default");
+
+	buf_puts(b, ".qmail");
+	buf_put(b, n->dash);
+	if (!n->was_exact) {
+		n->was_exact = true;
+		n->at = n->safe.len + 1;
+		buf_put(b, n->safe);
+		*at = n->safe.len;
+		if (span_ends(n->safe, word))
+			*at -= word.len;
+		return true;
+	}
+	if (!next_default(n))
+		return false;
+	buf_put(b, span_head(n->safe, n->at));
+	buf_put(b, word);
+	*at = n->at;
+	return true;
+}
+
+static struct span
+strip(struct span s)
+{
+	while (s.len > 0 && (s.p[s.len - 1] == ' ' || s.p[s.len - 1] == '\t'))
+		s.len--;
+	return s;
+}
+
+struct line
+dotqmail_line(struct span line)
+{
+	struct span s = strip(line), rest = span_tail(s, 1);
+
+	switch (s.len > 0 ? s.p[0] : '\0') {
+	case '\0':
+		return (struct line){ LINE_BLANK, s };
+	case '#':
+		return (struct line){ LINE_NOTHING, s };
+	case '|':
+		return (struct line){ LINE_PROGRAM, rest };
+	case '.':
+	case '/':
+		return (struct line){
+			span_ends(s, SPAN("/")) ? LINE_MAILDIR : LINE_MBOX, s
+		};
+	case '&':
+		return (struct line){ LINE_FORWARD, rest };
+	case '+':
+		return (struct line){ span_eq(rest, SPAN("list"))
+					  ? LINE_FORWARD_ONLY
+					  : LINE_NOTHING,
+			rest };
+	default:
+		return (struct line){ LINE_FORWARD, s };
+	}
+}

@@ -1,0 +1,291 @@
+/*
+ * pool - the processes that deliver, each for one account: see lspawn.h
+ */
+#include <signal.h>
+
+#include "base/err.h"
+#include "lspawn.h"
+#include "queue/wire.h"
+#include "report.h"
+#include "sys/clock.h"
+#include "sys/fd.h"
+#include "sys/sock.h"
+
+enum { EXIT_NOTHIM = 111, EXIT_NOEXEC = 120, EXIT_NEVEREXEC = 126 };
+
+static bool
+is_same(const struct proc_id *a, const struct proc_id *b)
+{
+	return a->uid == b->uid && a->gid == b->gid;
+}
+
+/* Tell a worker to go away: end of file does, and a signal later. */
+static void
+retire(struct worker *w)
+{
+	fd_close(&w->fd);
+	w->since = clock_ms() + GRACE_MS;
+}
+
+/* It broke the rules. What it has in hand ends when it is gone. */
+static void
+end_worker(struct worker *w)
+{
+	retire(w);
+	(void)kill(w->pid, SIGKILL);
+}
+
+/* Start a worker in a free slot. NULL, or what to say of the failure. */
+static const char *
+start(struct lspawn *s, struct worker *w, const struct proc_id *id)
+{
+	static const char *const argv[] = { "bin/qmail-local", "--resident",
+		NULL };
+	/* the log is not for users to write into */
+	struct proc_fd fds[] = { { -1, 0 }, { s->null_fd, 1 },
+		{ s->null_fd, 2 }, { -1, -1 } };
+	const struct proc_start what = {
+		.argv = argv, .fds = fds, .as = s->is_root ? id : NULL
+	};
+	int ends[2];
+	int r;
+
+	if (sock_pair(ends) < 0)
+		return "qmail-spawn unable to create pipe. (#4.3.0)\n";
+	fds[0].from = ends[1];
+	*w = (struct worker){ .fd = ends[0], .id = *id };
+	r = proc_spawn(&what, &w->pid);
+	fd_close(&ends[1]);
+	if (r == 0)
+		return NULL;
+	fd_close(&w->fd);
+	w->pid = 0;
+	return "qmail-spawn unable to fork. (#4.3.0)\n";
+}
+
+/* What there is for one account. */
+struct survey {
+	struct worker *idle;   /* its worker that was at work last */
+	struct worker *free;   /* a slot */
+	struct worker *oldest; /* of others, idle for longest */
+	size_t of_uid;         /* how many this uid has */
+	bool is_retiring;      /* a slot will soon be free */
+};
+
+static struct survey
+look(struct lspawn *s, const struct proc_id *id)
+{
+	struct survey v = { .idle = NULL };
+
+	for (size_t i = 0; i < WORKERS_MAX; i++) {
+		struct worker *w = &s->worker[i];
+
+		if (w->pid == 0) {
+			v.free = v.free == NULL ? w : v.free;
+			continue;
+		}
+		v.of_uid += w->id.uid == id->uid;
+		v.is_retiring = v.is_retiring || w->fd < 0;
+		if (w->fd < 0 || w->task != NULL)
+			continue;
+		if (!is_same(&w->id, id)) {
+			if (v.oldest == NULL || w->since < v.oldest->since)
+				v.oldest = w;
+		} else if (v.idle == NULL || w->since > v.idle->since) {
+			v.idle = w;
+		}
+	}
+	return v;
+}
+
+/* Open the message for t: each worker has an offset of its own. */
+static const char *
+open_message(struct lspawn *s, const struct task *t, int *fd)
+{
+	uint64_t size;
+	int r = store_message(s->store, t->order->id, fd, &size);
+
+	switch (r) {
+	case 0:
+		return NULL;
+	case E_NOMEM:
+		return "qmail-spawn out of memory. (#4.3.0)\n";
+	case E_DAMAGED:
+		return "Sorry, message has wrong type. (#4.3.5)\n";
+	default:
+		return "qmail-spawn unable to open message. (#4.3.0)\n";
+	}
+}
+
+/* Give t to w. False: w, which had worked before, is lost; t is not. */
+static bool
+send_work(struct worker *w, struct task *t, int message)
+{
+	/* who waits for work has room for it: no time is given */
+	int r = sock_send(w->fd, buf_span(&t->bytes), message, clock_ms());
+
+	if (r < 0) {
+		end_worker(w);
+		if (w->has_worked)
+			return false;
+	}
+	buf_reset(&t->bytes);
+	w->task = t;
+	return true;
+}
+
+/* Give t to a worker that is idle or new. False: it has to wait. */
+static bool
+dispatch(struct lspawn *s, struct task *t)
+{
+	struct survey v = look(s, &t->id);
+	struct worker *w = v.idle;
+	const char *trouble;
+	int message = -1;
+
+	if (w == NULL && (v.of_uid >= WORKERS_PER_UID || v.free == NULL)) {
+		if (v.free == NULL && v.oldest != NULL && !v.is_retiring)
+			retire(v.oldest);
+		return false;
+	}
+	TAILQ_REMOVE(&s->ready, t, link);
+	trouble = open_message(s, t, &message);
+	if (trouble == NULL && w == NULL) {
+		w = v.free;
+		trouble = start(s, w, &t->id);
+	}
+	if (trouble != NULL) {
+		task_end(s, t, 'Z', trouble);
+	} else if (!send_work(w, t, message)) {
+		TAILQ_INSERT_HEAD(&s->ready, t, link);
+		s->is_changed = true;
+	}
+	fd_close(&message);
+	return true;
+}
+
+void
+pool_add(struct lspawn *s, struct task *t)
+{
+	TAILQ_INSERT_TAIL(&s->ready, t, link);
+	s->is_changed = true;
+}
+
+/* In the order they came, but nobody waits for another user's worker. */
+void
+pool_run(struct lspawn *s)
+{
+	while (s->is_changed) {
+		struct task *t = TAILQ_FIRST(&s->ready), *next;
+		const struct proc_id *busy = NULL;
+
+		s->is_changed = false;
+		for (; t != NULL; t = next) {
+			next = TAILQ_NEXT(t, link);
+			if (busy != NULL && is_same(busy, &t->id))
+				continue;
+			if (!dispatch(s, t))
+				busy = &t->id;
+		}
+	}
+}
+
+/* Take the result from w's socket. False: there is none. */
+static bool
+take_result(struct lspawn *s, struct worker *w, int64_t deadline)
+{
+	struct span rest, output;
+	struct frame f;
+	struct task *t = w->task;
+	uint32_t code;
+	size_t got = 0;
+
+	buf_reset(&s->done);
+	if (fd_read_buf(w->fd, &s->done, DONE_MAX, deadline, &got) < 0)
+		return false;
+	rest = buf_span(&s->done);
+	if (got == 0 || wire_next(&rest, DONE_MAX, &f) < 0)
+		return false;
+	code = wire_get_u32(&f);
+	output = wire_get_bytes(&f);
+	if (f.type != WIRE_DONE || wire_err(&f) < 0)
+		return false;
+	w->task = NULL;
+	w->has_worked = true;
+	w->since = clock_ms();
+	s->is_changed = true;
+	task_report(s, t, code, output);
+	return true;
+}
+
+/* What to say of a task whose worker ended like this. */
+static uint32_t
+code_of(const struct worker *w, struct proc_end end)
+{
+	if (end.how == PROC_EXITED && !w->has_worked) {
+		if (end.value == EXIT_NOTHIM)
+			return LOCAL_LATER;
+		if (end.value == EXIT_NOEXEC || end.value == EXIT_NEVEREXEC)
+			return (uint32_t)end.value;
+	}
+	return LOCAL_CRASHED;
+}
+
+void
+pool_gone(struct lspawn *s, pid_t pid, struct proc_end end)
+{
+	for (size_t i = 0; i < WORKERS_MAX; i++) {
+		struct worker *w = &s->worker[i];
+
+		if (w->pid != pid)
+			continue;
+		/* its last words may still be in the socket */
+		if (w->task != NULL && w->fd >= 0)
+			(void)take_result(s, w, clock_ms());
+		if (w->task != NULL)
+			task_report(s, w->task, code_of(w, end), SPAN(""));
+		fd_close(&w->fd);
+		*w = (struct worker){ .fd = -1 };
+		s->is_changed = true;
+	}
+}
+
+void
+pool_prepare(struct lspawn *s, struct wait *w)
+{
+	for (size_t i = 0; i < WORKERS_MAX; i++) {
+		struct worker *k = &s->worker[i];
+
+		if (k->pid == 0)
+			continue;
+		if (k->fd < 0)
+			wait_until(w, k->since);
+		else if (k->task == NULL)
+			wait_until(w, k->since + IDLE_MS);
+		else
+			k->handle = wait_in(w, k->fd);
+	}
+}
+
+void
+pool_ready(struct lspawn *s, const struct wait *w)
+{
+	int64_t now = clock_ms();
+
+	for (size_t i = 0; i < WORKERS_MAX; i++) {
+		struct worker *k = &s->worker[i];
+
+		if (k->pid == 0)
+			continue;
+		if (k->fd < 0) {
+			if (k->since <= now)
+				end_worker(k);
+		} else if (k->task == NULL) {
+			if (k->since + IDLE_MS <= now)
+				retire(k);
+		} else if (wait_ready(w, k->handle) &&
+			   !take_result(s, k, FD_FOREVER)) {
+			end_worker(k);
+		}
+	}
+}

@@ -1,0 +1,7 @@
+# qmail-lspawn: gives messages to the accounts that own their recipients
+program = qmail-lspawn
+uses    = queue conf sys base
+runs_as = root
+owner   = root:qmail
+mode    = 0700
+man     = qmail-lspawn.8

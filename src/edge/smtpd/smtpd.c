@@ -1,0 +1,115 @@
+/*
+ * qmail-smtpd - receive mail from strangers over SMTP
+ *
+ * Run by:   tcpserver(1) and its like, once for each connection; or a
+ *           service manager, with a listening socket as descriptor 0
+ * Runs as:  qmaild; needs no privilege
+ * Input:    the peer on descriptor 0; the environment from our parent
+ * Trusts:   the environment and the control files; nothing the peer says
+ * Output:   replies on descriptor 1; messages to qmail-queue(8) over the
+ *           socket run/queue; resident, log lines on descriptor 2
+ * Exits:    0 after QUIT, else 1; resident: 0 after TERM, 111 it could not
+ *           go on
+ *
+ * Either way a process talks to one peer in its life.
+ */
+#include <string.h>
+
+#include "base/err.h"
+#include "base/num.h"
+#include "listen.h"
+#include "policy.h"
+#include "session.h"
+#include "sys/env.h"
+#include "sys/fd.h"
+#include "sys/home.h"
+#include "sys/prog.h"
+
+/* The value of the first of two variables that is set, or "unknown". */
+static struct span
+env_word(const char *name, const char *other)
+{
+	const char *value = env_get(name);
+
+	if (value == NULL && other != NULL)
+		value = env_get(other);
+	return value != NULL ? span_cstr(value) : SPAN("unknown");
+}
+
+static void
+read_peer(struct peer *p)
+{
+	const char *info = env_get("TCPREMOTEINFO");
+
+	*p = (struct peer){ .ip = env_word("TCPREMOTEIP", "REMOTE_ADDR"),
+		.host = env_word("TCPREMOTEHOST", NULL),
+		.info = info != NULL ? span_cstr(info) : SPAN(""),
+		.has_info = info != NULL,
+		.local = env_word("TCPLOCALHOST", "TCPLOCALIP") };
+}
+
+/* Say why there is no session. */
+static int
+refuse(int r)
+{
+	const char *why =
+	    r == E_NOMEM ? "421 4.3.0 out of memory (#4.3.0)\r\n"
+			 : "421 4.3.0 unable to read controls (#4.3.0)\r\n";
+
+	err_ignore(fd_write(1, span_cstr(why), FD_FOREVER));
+	return 1;
+}
+
+/* The connection is on descriptors 0 and 1. */
+static int
+run_once(void)
+{
+	struct policy policy;
+	struct session s;
+	struct peer peer;
+	bool has_timer;
+	int code;
+
+	policy_load(&policy);
+	if (policy.err != 0) {
+		code = refuse(policy.err);
+	} else {
+		read_peer(&peer);
+		has_timer = session_set_timer(0, policy.timeout_s) &&
+			    session_set_timer(1, policy.timeout_s);
+		session_begin(&s, 0, 1, &policy, &peer, has_timer);
+		code = session_run(&s);
+		session_end(&s);
+	}
+	policy_free(&policy);
+	return code;
+}
+
+/* What the last image of a resident process tells: how many children are
+ * at work for it. */
+static size_t
+read_inherited(int argc, char **argv)
+{
+	uint64_t n;
+
+	if (argc != 3 || strcmp(argv[1], "--inherited") != 0 ||
+	    num_parse(span_cstr(argv[2]), INT32_MAX, &n) < 0)
+		return 0;
+	return (size_t)n;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct listeners listeners;
+	int r;
+
+	prog_start("qmail-smtpd");
+	listen_find(&listeners);
+	r = home_enter();
+	if (listeners.n == 0)
+		return r < 0 ? refuse(r) : run_once();
+	if (r < 0)
+		prog_die_file(EX_SOFT, "unable to enter", home_path(), r);
+	return listen_run(&listeners, read_inherited(argc, argv));
+}
