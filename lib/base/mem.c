@@ -10,7 +10,9 @@
 void *
 mem_new(size_t n, size_t size)
 {
-	return calloc(n, size);
+	size_t all;
+
+	return num_mul(n, size, &all) < 0 ? NULL : calloc(1, all);
 }
 
 void *

@@ -256,8 +256,8 @@ do_right(struct parse *p)
 	if (r == 0)
 		r = move(p, p->out);
 	while (r == 0 && p->n > 0 && next_kind(p) != TOKEN_LEFT)
-		r = move(p,
-		    next_kind(p) == TOKEN_COMMENT ? &p->comments : &p->addr);
+		r = move(
+		    p, next_kind(p) == TOKEN_COMMENT ? &p->comments : &p->addr);
 	if (r < 0)
 		return r;
 	if (p->n == 0)

@@ -83,7 +83,7 @@ void tokens_plain(const struct tokens *t, struct buf *out);
  * lines stay within 78 bytes where they can. E_NOMEM, E_TOOBIG over out's
  * bound.
  */
-int tokens_field(const struct tokens *t, struct span name,
-    struct buf *out) MUST_CHECK;
+int tokens_field(
+    const struct tokens *t, struct span name, struct buf *out) MUST_CHECK;
 
 #endif

@@ -321,7 +321,6 @@ class Names:
                 query, peer = self.udp.recvfrom(4096)
                 full = self.answer(query)
                 if len(full) > 512:
-                    ident = struct.unpack(">H", query[:2])[0]
                     full = full[:2] + struct.pack(">HHHHH", 0x8380, 1, 0, 0,
                                                   0) + \
                         full[12:full.index(b"\0", 12) + 5]
@@ -341,3 +340,150 @@ class Names:
                     n = struct.unpack(">H", head)[0]
                     full = self.answer(conn.recv(n, socket.MSG_WAITALL))
                     conn.sendall(struct.pack(">H", len(full)) + full)
+
+
+# --- frames: doc/protocols.md ---
+
+HELLO, JOB, RESULT, WORK, DONE = 1, 2, 3, 6, 7
+
+
+def u32(n):
+    return struct.pack("<I", n)
+
+
+def counted(data):
+    return u32(len(data)) + data
+
+
+def frame(kind, body):
+    return u32(len(body) + 2) + bytes([1, kind]) + body
+
+
+class Reader:
+    def __init__(self, body):
+        self.body = body
+
+    def u32(self):
+        n, self.body = struct.unpack("<I", self.body[:4])[0], self.body[4:]
+        return n
+
+    def bytes(self):
+        n = self.u32()
+        s, self.body = self.body[:n], self.body[n:]
+        return s
+
+
+class Worker:
+    """A resident qmail-remote and our end of its socket."""
+
+    def __init__(self, home):
+        ours, its = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.settimeout(WAIT)
+        self.sock, self.home = ours, home
+        with its:
+            self.p = subprocess.Popen([BIN / "qmail-remote", "--resident"],
+                                      stdin=its, env=home.env)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *why):
+        self.sock.close()
+        assert self.p.wait(WAIT) == 0
+
+    def send(self, *rcpts, host="far.test", sender="s@x.test",
+             message=b"hello\n"):
+        path = self.home.path / "message"
+        path.write_bytes(message)
+        body = counted(host.encode()) + counted(sender.encode()) + \
+            u32(len(rcpts)) + b"".join(counted(r.encode()) for r in rcpts)
+        with open(path, "rb") as f:
+            socket.send_fds(self.sock, [frame(WORK, body)], [f.fileno()])
+
+    def done(self):
+        """(kept, [(letter, text)])"""
+        data = self.sock.recv(1 << 20)
+        assert data[5] == DONE
+        r = Reader(data[6:])
+        kept, n = r.u32(), r.u32()
+        return kept, [(chr(r.u32()), r.bytes()) for _ in range(n)]
+
+    def deliver(self, *rcpts, **how):
+        self.send(*(rcpts or ("r@far.test",)), **how)
+        return self.done()
+
+
+def make_queue(home):
+    for i in range(23):
+        (home.path / "queue" / "mess" / str(i)).mkdir(
+            parents=True, exist_ok=True)
+
+
+class Rspawn:
+    """qmail-rspawn with a queue of messages and the results it gave."""
+
+    def __init__(self, home, env=(), before=(), read=True):
+        self.home = home
+        make_queue(home)
+        if not (home.path / "bin" / "qmail-remote").exists():
+            (home.path / "bin" / "qmail-remote").symlink_to(
+                BIN / "qmail-remote")
+        self.p = subprocess.Popen(
+            [*before, BIN / "qmail-rspawn"], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, env=dict(home.env, **dict(env)))
+        self.hello, self.results, self.number = None, {}, 0
+        if read:
+            threading.Thread(target=self.read, daemon=True).start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *why):
+        if not self.p.stdin.closed:
+            self.p.stdin.close()
+        assert self.p.wait(WAIT) == 0
+
+    def read(self):
+        while True:
+            head = self.p.stdout.read(4)
+            if len(head) < 4:
+                return
+            body = self.p.stdout.read(struct.unpack("<I", head)[0])
+            r = Reader(body[2:])
+            if body[1] == HELLO:
+                self.hello = r.u32()
+                continue
+            number, n = r.u32(), r.u32()
+            self.results[number] = [
+                (r.u32(), chr(r.u32()), r.bytes()) for _ in range(n)]
+
+    def message(self, ident, data=b"hello\n"):
+        path = self.home.path / "queue" / "mess" / str(ident % 23) / \
+            str(ident)
+        path.write_bytes(data)
+        return path
+
+    def job(self, ident, *rcpts, sender="s@x.test"):
+        """Hand a job over; its number."""
+        self.number += 1
+        body = u32(self.number) + struct.pack("<Q", ident) + \
+            counted(sender.encode()) + u32(len(rcpts)) + b"".join(
+                u32(10 + i) + counted(r.encode())
+                for i, r in enumerate(rcpts))
+        self.p.stdin.write(frame(JOB, body))
+        self.p.stdin.flush()
+        return self.number
+
+    def result(self, number):
+        """[(letter, text)] in the order of the recipients."""
+        poll(lambda: number in self.results, "no result")
+        got = self.results[number]
+        assert [i for i, _, _ in got] == [10 + i for i in range(len(got))]
+        return [(letter, text) for _, letter, text in got]
+
+    def deliver(self, ident, *rcpts, **how):
+        return self.result(self.job(ident, *rcpts, **how))
+
+    def children(self):
+        path = "/proc/%d/task/%d/children" % (self.p.pid, self.p.pid)
+        return [int(x) for x in Path(path).read_text().split()]

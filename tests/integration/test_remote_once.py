@@ -1,7 +1,6 @@
 """qmail-remote run once: contract edges.md 4 and its oracle cases R1-R26
 (those that need a name server are in test_remote_names.py)."""
 import json
-import os
 import socket
 import subprocess
 import time

@@ -99,7 +99,7 @@ def test_s5_bare_lf_for_testing_by_hand(home):
 
 def test_bare_lf_in_data_is_never_allowed(home):
     got, status = talk(
-        home, "MAIL FROM:<a>\nRCPT TO:<u>\nDATA\nx\n.\n.\r\n", ALLOW_BARELF=""
+        home, "MAIL FROM:<a>\nRCPT TO:<u>\nDATA\nx\n.\r\n\r\n.\r\n", ALLOW_BARELF=""
     )
     assert got[-1].startswith("550 5.6.0 bare LF")
     assert status == 1

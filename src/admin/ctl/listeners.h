@@ -38,8 +38,8 @@ struct listeners {
  * Read one line, which is neither empty nor a comment. 0, or E_SYNTAX with
  * *why set to what is wrong with it.
  */
-int listener_parse(struct span text, struct listener *out, const char **why)
-    MUST_CHECK;
+int listener_parse(
+    struct span text, struct listener *out, const char **why) MUST_CHECK;
 
 /* Read control/listeners; exits on a bad line, naming it. No file: none. */
 void listeners_read(struct listeners *l);

@@ -1,5 +1,5 @@
 /*
- * state - run/ctl.state: see state.h
+ * state - supervise/ctl.state: see state.h
  */
 #include "state.h"
 
@@ -22,7 +22,7 @@ enum {
 	ZOMBIE_FIELD = 1  /* the state of the process */
 };
 
-static const char file[] = "run/ctl.state";
+static const char file[] = "supervise/ctl.state";
 
 /* The next word of *s, which blanks end. */
 static struct span

@@ -1,5 +1,5 @@
 /*
- * state - run/ctl.state: which processes the supervisor keeps running
+ * state - supervise/ctl.state: which processes the supervisor keeps running
  *
  * Written by the supervisor whenever a service starts or ends, read by
  * everybody. A pid alone proves nothing: it comes with the time its process
@@ -42,12 +42,12 @@ struct state {
 uint64_t state_began(pid_t pid);
 
 /*
- * Read run/ctl.state. An absent file, one of an earlier boot, or one that
+ * Read supervise/ctl.state. An absent file, one of an earlier boot, or one that
  * makes no sense is an empty state; system errors are returned.
  */
 int state_read(struct state *out) MUST_CHECK;
 
-/* Replace run/ctl.state. */
+/* Replace supervise/ctl.state. */
 int state_write(const struct state *s) MUST_CHECK;
 
 /* The entry with this name, or NULL. */

@@ -277,7 +277,6 @@ verify_big(struct send *s)
 		open_big(s);
 	if (v->a == NULL)
 		return;
-	s->must_hurry = true;
 	a = v->a;
 	r = store_verify(
 	    s->store, &a->env, v->fd, &v->at, v->hash, VERIFY_PIECE);
@@ -314,6 +313,4 @@ discover_step(struct send *s)
 		if (slot != TABLE_NONE)
 			look_at_note(s, slot);
 	} while (slot != TABLE_NONE && clock_ms() < until);
-	if (s->fresh.n + s->old.n + s->big.n > 0)
-		s->must_hurry = true;
 }

@@ -88,6 +88,27 @@ drop_note(struct send *s, uint32_t slot)
 		message_again(s, slot, STAGE_CLEAN);
 }
 
+/*
+ * It could not be removed. It must not be delivered again, not even by the
+ * next qmail-send: so there has to be a note.
+ */
+static void
+remember(struct send *s, uint32_t slot)
+{
+	struct active *a;
+
+	message_again(s, slot, STAGE_CLEAN);
+	if (table_at(s->table, slot)->has_note)
+		return;
+	a = message_load(s, slot);
+	if (a == NULL)
+		return; /* its envelope is gone: that is enough */
+	for (uint32_t i = 0; i < a->env.nrcpt; i++)
+		active_done(a, i);
+	(void)message_note(s, a, true); /* which logs its failure */
+	message_unload(s, a);
+}
+
 void
 finish_answer(void *ctx, const struct request *q, char answer)
 {
@@ -107,7 +128,7 @@ finish_answer(void *ctx, const struct request *q, char answer)
 	if (q->verb == CLEAN_SYNC || slot == TABLE_NONE)
 		return;
 	if (!is_done)
-		message_again(s, slot, STAGE_CLEAN);
+		remember(s, slot);
 	else if (q->verb == CLEAN_TODO)
 		drop_note(s, slot);
 	else

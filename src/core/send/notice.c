@@ -95,7 +95,11 @@ status_length(struct span s)
 		if (digits == 0 || digits > 3)
 			return 0;
 	}
-	return i;
+	/* "5.6.7.8" is an IP address */
+	if (i + 1 < s.len && s.p[i] == '.' &&
+	    ascii_is_digit((unsigned char)s.p[i + 1]))
+		return 0;
+	return i < s.len && ascii_is_alnum((unsigned char)s.p[i]) ? 0 : i;
 }
 
 /* The first code in a text, where a word or "#" may begin one. */

@@ -71,7 +71,8 @@ struct worker {
 	struct proc_id id;
 	struct task *task; /* NULL: idle, from `since` on */
 	int64_t since;
-	bool has_worked;
+	bool has_worked; /* it has given a result */
+	bool is_unread;  /* it never saw the task */
 	size_t handle;
 };
 

@@ -1,6 +1,7 @@
 /*
  * pool - the processes that deliver, each for one account: see lspawn.h
  */
+#include <errno.h>
 #include <signal.h>
 
 #include "base/err.h"
@@ -129,7 +130,6 @@ send_work(struct worker *w, struct task *t, int message)
 		if (w->has_worked)
 			return false;
 	}
-	buf_reset(&t->bytes);
 	w->task = t;
 	return true;
 }
@@ -190,8 +190,8 @@ pool_run(struct lspawn *s)
 	}
 }
 
-/* Take the result from w's socket. False: there is none. */
-static bool
+/* Take the result from w's socket, or learn that there is none. */
+static int
 take_result(struct lspawn *s, struct worker *w, int64_t deadline)
 {
 	struct span rest, output;
@@ -199,23 +199,28 @@ take_result(struct lspawn *s, struct worker *w, int64_t deadline)
 	struct task *t = w->task;
 	uint32_t code;
 	size_t got = 0;
+	int r;
 
 	buf_reset(&s->done);
-	if (fd_read_buf(w->fd, &s->done, DONE_MAX, deadline, &got) < 0)
-		return false;
+	r = fd_read_buf(w->fd, &s->done, DONE_MAX, deadline, &got);
+	/* it went without having read what we sent */
+	w->is_unread = err_is(r, ECONNRESET);
+	if (r < 0)
+		return r;
 	rest = buf_span(&s->done);
-	if (got == 0 || wire_next(&rest, DONE_MAX, &f) < 0)
-		return false;
+	r = wire_next(&rest, DONE_MAX, &f);
+	if (r < 0)
+		return r;
 	code = wire_get_u32(&f);
 	output = wire_get_bytes(&f);
 	if (f.type != WIRE_DONE || wire_err(&f) < 0)
-		return false;
+		return E_SYNTAX;
 	w->task = NULL;
 	w->has_worked = true;
 	w->since = clock_ms();
 	s->is_changed = true;
 	task_report(s, t, code, output);
-	return true;
+	return 0;
 }
 
 /* What to say of a task whose worker ended like this. */
@@ -231,6 +236,22 @@ code_of(const struct worker *w, struct proc_end end)
 	return LOCAL_CRASHED;
 }
 
+/* What w had in hand when it went. */
+static void
+settle(struct lspawn *s, struct worker *w, struct proc_end end)
+{
+	/* its last words may still be in the socket */
+	if (w->task != NULL && w->fd >= 0)
+		err_ignore(take_result(s, w, clock_ms()));
+	if (w->task == NULL)
+		return;
+	/* it was gone before we sent the work: another can do it */
+	if (w->is_unread && w->has_worked)
+		TAILQ_INSERT_HEAD(&s->ready, w->task, link);
+	else
+		task_report(s, w->task, code_of(w, end), SPAN(""));
+}
+
 void
 pool_gone(struct lspawn *s, pid_t pid, struct proc_end end)
 {
@@ -239,11 +260,7 @@ pool_gone(struct lspawn *s, pid_t pid, struct proc_end end)
 
 		if (w->pid != pid)
 			continue;
-		/* its last words may still be in the socket */
-		if (w->task != NULL && w->fd >= 0)
-			(void)take_result(s, w, clock_ms());
-		if (w->task != NULL)
-			task_report(s, w->task, code_of(w, end), SPAN(""));
+		settle(s, w, end);
 		fd_close(&w->fd);
 		*w = (struct worker){ .fd = -1 };
 		s->is_changed = true;
@@ -284,7 +301,7 @@ pool_ready(struct lspawn *s, const struct wait *w)
 			if (k->since + IDLE_MS <= now)
 				retire(k);
 		} else if (wait_ready(w, k->handle) &&
-			   !take_result(s, k, FD_FOREVER)) {
+			   take_result(s, k, FD_FOREVER) < 0) {
 			end_worker(k);
 		}
 	}

@@ -25,6 +25,7 @@ struct run {
 	struct task *task;
 	uint32_t rcpt;
 	struct buf out;
+	bool is_cut; /* there was more than we keep */
 	int64_t deadline;
 	size_t handle;
 };
@@ -87,7 +88,7 @@ start(struct classic *c, const char *program, const struct args *a, int message,
 		return r;
 	}
 	run->fd = ends[0];
-	run->out = BUF_INIT(LIMIT_REPORT);
+	run->out = BUF_INIT(LIMIT_REPORT + 1);
 	run->deadline = clock_ms() + LIMIT_JOB_MS;
 	run->next = c->runs;
 	c->runs = run;
@@ -176,8 +177,10 @@ hear(struct run *run)
 		return;
 	}
 	/* over the bound the rest is read, and forgotten */
-	if (got > LIMIT_REPORT - run->out.len)
+	if (got > LIMIT_REPORT - run->out.len) {
 		got = LIMIT_REPORT - run->out.len;
+		run->is_cut = true;
+	}
 	buf_put(&run->out, (struct span){ piece, got });
 }
 
@@ -201,6 +204,9 @@ collect(struct classic *c, classic_done_fn *done, void *ctx)
 		*at = run->next;
 		c->n--;
 		end = proc_end_of(run->status);
+		/* cut off, the last report still is one */
+		if (run->is_cut)
+			buf_putc(&run->out, '\0');
 		*text = BUF_INIT(LIMIT_REPORT);
 		letter = buf_err(&run->out) < 0
 			     ? 'Z'

@@ -39,7 +39,7 @@ enum {
 	SPARES_MAX = 32,
 	LISTENERS_MAX = 16,
 	RESTART_MS = 1000,  /* between two new images, or failed forks */
-	GOODBYE_MS = 60000, /* for sessions to end after TERM */
+	GOODBYE_MS = 30000, /* for messages to arrive after TERM */
 	NUDGE_MS = 1000     /* between two reminders to end */
 };
 

@@ -187,6 +187,10 @@ serve(struct server *v, int fd, const union address *from)
 		pool_call(&v->pool, CALL_CHANGED);
 		has_timer = session_set_timer(fd, v->policy.timeout_s);
 	}
+	if (v->policy.err != 0) {
+		log_err("unable to read controls", v->policy.err);
+		return session_refuse(fd, v->policy.err);
+	}
 	peer.ip = span_cstr(remote.ip);
 	peer.local = host != NULL ? span_cstr(host) : buf_span(&v->policy.me);
 	if (peer.local.len == 0 || env_get("QMAILQUEUE") != NULL) {
@@ -330,6 +334,25 @@ reload(struct server *v)
 		log_err("unable to reload", r);
 }
 
+/* WORDS, sockets and status: as tcpserver counts them. */
+static void
+say_status(const struct server *v, const char *words)
+{
+	struct buf line = BUF_INIT(256);
+	const char *text;
+
+	buf_puts(&line, words);
+	buf_puts(&line, ": sockets ");
+	buf_putu(&line, v->listeners->n);
+	buf_puts(&line, " status: ");
+	buf_putu(&line, v->pool.n + v->pool.inherited);
+	buf_putc(&line, '/');
+	buf_putu(&line, v->pool.limit);
+	if (buf_cstr(&line, &text) == 0)
+		log_line(text);
+	buf_free(&line);
+}
+
 /*
  * This program anew, at other addresses, with the same sockets. Spare
  * children, which have the old addresses, end; sessions are finished.
@@ -362,6 +385,7 @@ take_signals(struct server *v)
 				v->must_renew = true;
 		} else if (signal == SIGHUP) {
 			reload(v);
+			say_status(v, "reloaded");
 		} else {
 			v->must_end = true;
 		}
@@ -433,21 +457,6 @@ say_goodbye(struct server *v, struct wait *w)
 	pool_signal(&v->pool, SIGKILL, false);
 }
 
-static void
-say_ready(const struct server *v)
-{
-	struct buf line = BUF_INIT(256);
-	const char *words;
-
-	buf_puts(&line, "ready: sockets ");
-	buf_putu(&line, v->listeners->n);
-	buf_puts(&line, " status: 0/");
-	buf_putu(&line, v->pool.limit);
-	if (buf_cstr(&line, &words) == 0)
-		log_line(words);
-	buf_free(&line);
-}
-
 int
 listen_run(const struct listeners *l, size_t inherited)
 {
@@ -472,7 +481,7 @@ listen_run(const struct listeners *l, size_t inherited)
 	r = prepare_sockets(&v);
 	if (r < 0 || v.pool.limit == 0)
 		prog_die(EX_SOFT, "unable to prepare the sockets", r);
-	say_ready(&v);
+	say_status(&v, "ready");
 	v.must_renew = pool_reap(&v.pool);
 	watch(&v, &w);
 	say_goodbye(&v, &w);

@@ -148,9 +148,9 @@ pool_fill(struct pool *p, size_t *slot)
 			return r;
 		}
 	}
-	/* while nothing can be done, nobody need call */
-	atomic_store(&p->board->low, is_full(p) ? 0 : p->target / 2);
 	note_full(p);
+	/* once it has been noted that nothing can be done, nobody need call */
+	atomic_store(&p->board->low, is_full(p) ? !p->was_full : p->target / 2);
 	return 1;
 }
 
@@ -185,7 +185,7 @@ pool_hear(struct pool *p)
 		has_changed |= calls[i] == CALL_CHANGED;
 		is_dry |= calls[i] == CALL_DRY;
 	}
-	if (is_dry) {
+	if (is_dry && !is_full(p)) {
 		p->dry_at = clock_ms();
 		p->target *= 2;
 		if (p->target > SPARES_MAX)

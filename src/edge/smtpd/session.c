@@ -62,6 +62,17 @@ session_end(struct session *s)
 	buf_free(&s->envelope);
 }
 
+int
+session_refuse(int fd, int r)
+{
+	const char *why =
+	    r == E_NOMEM ? "421 4.3.0 out of memory (#4.3.0)\r\n"
+			 : "421 4.3.0 unable to read controls (#4.3.0)\r\n";
+
+	err_ignore(fd_write(fd, span_cstr(why), FD_FOREVER));
+	return 1;
+}
+
 bool
 session_set_timer(int fd, uint64_t seconds)
 {
@@ -309,12 +320,9 @@ next_command(struct session *s)
 	bool is_long;
 	int r;
 
-	/* whoever is in a transaction may end it */
-	if (s->must_stop != NULL && *s->must_stop && !s->has_mail)
+	if (s->must_stop != NULL && *s->must_stop)
 		return session_broken(s, err_of(EINTR));
 	r = read_line(s, &line, &is_long);
-	while (err_is(r, EINTR) && s->has_mail)
-		r = read_line(s, &line, &is_long);
 	if (r < 0)
 		return session_broken(s, r);
 	if (is_long)

@@ -66,6 +66,9 @@ bool session_set_timer(int fd, uint64_t seconds);
 /* Hold the conversation. The exit status: 0 after QUIT, else 1. */
 int session_run(struct session *s) MUST_CHECK;
 
+/* There can be no session, for reason r: say so on fd. Exit status 1. */
+int session_refuse(int fd, int r) MUST_CHECK;
+
 /* Release what the session holds; its descriptors are the caller's. */
 void session_end(struct session *s);
 

@@ -21,7 +21,6 @@
 #include "policy.h"
 #include "session.h"
 #include "sys/env.h"
-#include "sys/fd.h"
 #include "sys/home.h"
 #include "sys/prog.h"
 
@@ -48,18 +47,6 @@ read_peer(struct peer *p)
 		.local = env_word("TCPLOCALHOST", "TCPLOCALIP") };
 }
 
-/* Say why there is no session. */
-static int
-refuse(int r)
-{
-	const char *why =
-	    r == E_NOMEM ? "421 4.3.0 out of memory (#4.3.0)\r\n"
-			 : "421 4.3.0 unable to read controls (#4.3.0)\r\n";
-
-	err_ignore(fd_write(1, span_cstr(why), FD_FOREVER));
-	return 1;
-}
-
 /* The connection is on descriptors 0 and 1. */
 static int
 run_once(void)
@@ -72,7 +59,7 @@ run_once(void)
 
 	policy_load(&policy);
 	if (policy.err != 0) {
-		code = refuse(policy.err);
+		code = session_refuse(1, policy.err);
 	} else {
 		read_peer(&peer);
 		has_timer = session_set_timer(0, policy.timeout_s) &&
@@ -108,7 +95,7 @@ main(int argc, char **argv)
 	listen_find(&listeners);
 	r = home_enter();
 	if (listeners.n == 0)
-		return r < 0 ? refuse(r) : run_once();
+		return r < 0 ? session_refuse(1, r) : run_once();
 	if (r < 0)
 		prog_die_file(EX_SOFT, "unable to enter", home_path(), r);
 	return listen_run(&listeners, read_inherited(argc, argv));
