@@ -219,7 +219,10 @@ do_semicolon(struct parse *p)
 	return r < 0 ? r : move(p, p->out);
 }
 
-/* The name of a group, and the comma before it. */
+/*
+ * The name of a group, and the comma before it. The end of another group
+ * stops it too, or that one's addresses would be lost.
+ */
 static int
 do_colon(struct parse *p)
 {
@@ -232,11 +235,11 @@ do_colon(struct parse *p)
 	r = flush(p);
 	if (r == 0)
 		r = move(p, p->out);
-	while (r == 0 && p->n > 0 && !is_comma) {
+	while (r == 0 && p->n > 0 && !is_comma && next_kind(p) != TOKEN_SEMI) {
 		is_comma = next_kind(p) == TOKEN_COMMA;
 		r = move(p, p->out);
 	}
-	p->has_right = false;
+	p->has_right = !is_comma;
 	return r;
 }
 

@@ -89,9 +89,10 @@ def test_recipients_of_a_domain_share_a_job(rig):
     remote = [d for d in jobs if d.channel == "remote"]
     assert [d.addr for d in remote] == [
         b"1@one.example", b"2@ONE.example", b"3@one.example",
-        b"1@two.example", b"2@two.example"]
-    assert [d.index for d in remote] == [0, 3, 5, 1, 4]
-    # the host of recipients without one is me, which is not in locals
+        b"1@two.example", b"2@two.example",
+        # the host of recipients without one is me, which is not in locals
+        b"nohost@mail.example.org"]
+    assert [d.index for d in remote] == [0, 3, 5, 1, 4, 6]
     assert len(rig.lines("starting delivery")) == 7
     assert "delivery 7: success: ok/" in rig.log
 

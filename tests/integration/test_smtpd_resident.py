@@ -257,9 +257,9 @@ def test_a_crash_starts_the_program_anew(home):
         layout = text_base(pid)
         with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as f:
             children = {int(c) for c in f.read().split()}
-        os.kill(max(children), signal.SIGSEGV)
+        os.kill(max(children), signal.SIGKILL)
         smtpd.wait_for(lambda: smtpd.log().count(": ready: ") == 2)
-        assert "killed by signal 11" in smtpd.log()
+        assert "killed by signal 9" in smtpd.log()
         assert text_base(pid) != layout
         send(smtpd.ports[0])
         assert session.say("NOOP").startswith("250 ")
@@ -278,7 +278,7 @@ def test_crashes_do_not_make_a_storm(home):
         for _ in range(3):
             for c in smtpd.children():
                 try:
-                    os.kill(c, signal.SIGSEGV)
+                    os.kill(c, signal.SIGKILL)
                 except ProcessLookupError:
                     pass
         smtpd.wait_for(lambda: smtpd.log().count(": ready: ") >= 2)

@@ -47,9 +47,12 @@ hear(struct send *s, uint64_t id, bool has_note)
 void
 discover_prepare(struct send *s)
 {
+	bool has_work =
+	    s->verify.a != NULL || s->fresh.n + s->old.n + s->big.n > 0;
+
 	s->trigger_handle = wait_in(&s->wait, s->is_stopping ? -1 : s->trigger);
 	if (!s->is_stopping)
-		wait_until(&s->wait, s->scan_at);
+		wait_until(&s->wait, has_work ? clock_ms() : s->scan_at);
 }
 
 static void

@@ -142,9 +142,9 @@ close_all(struct lspawn *s)
 int
 main(int argc, char **argv)
 {
-	struct lspawn s = { .in = BUF_INIT(2 * JOB_FRAME_MAX),
+	struct lspawn s = { .in = BUF_INIT(IN_MAX),
 		.out = BUF_INIT(OUT_MAX),
-		.answer = BUF_INIT(2 * ACCOUNT_MAX),
+		.answer = BUF_INIT(ANSWERS_MAX),
 		.ext = BUF_INIT(ACCOUNT_MAX),
 		.done = BUF_INIT(DONE_MAX),
 		.ask_fd = -1,

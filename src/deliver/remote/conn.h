@@ -25,6 +25,7 @@ struct conn {
 	/* how it was used */
 	int64_t opened; /* clock_ms() */
 	unsigned int messages;
+	bool heard; /* something, since we last sent */
 	/* received, not taken yet: data[at..len) */
 	size_t at, len;
 	char data[8192];

@@ -486,6 +486,9 @@ listen_run(const struct listeners *l, size_t inherited)
 	watch(&v, &w);
 	say_goodbye(&v, &w);
 	wait_free(&w);
+	pool_close(&v.pool);
+	policy_free(&v.policy);
+	fd_close(&v.signals);
 	log_line("stopped");
 	return 0;
 }

@@ -41,6 +41,17 @@ pool_open(struct pool *p, size_t inherited)
 	return p->board == MAP_FAILED ? err_sys() : 0;
 }
 
+void
+pool_close(struct pool *p)
+{
+	fd_close(&p->calls[0]);
+	fd_close(&p->calls[1]);
+	mem_free(p->kids);
+	p->kids = NULL;
+	p->slots = 0;
+	(void)munmap(p->board, sizeof(*p->board));
+}
+
 int
 pool_set_limit(struct pool *p, size_t limit)
 {

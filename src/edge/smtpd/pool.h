@@ -43,6 +43,7 @@ struct pool {
 enum { CALL_LOW = 'l', CALL_DRY = 'd', CALL_CHANGED = 'c' };
 
 int pool_open(struct pool *p, size_t inherited) MUST_CHECK;
+void pool_close(struct pool *p);
 
 /* Change the limit; children above it are left to finish. */
 int pool_set_limit(struct pool *p, size_t limit) MUST_CHECK;

@@ -85,7 +85,7 @@ test_out(void **state)
 static void
 test_out_order(void **state)
 {
-	static char much[40000];
+	static char much[20000];
 	struct buf b = BUF_INIT(100000);
 	struct out o;
 	int ends[2];
