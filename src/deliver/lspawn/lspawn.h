@@ -37,7 +37,9 @@ enum {
 	REPLY_MS = 600 * 1000,   /* qmail-send takes a result in that time */
 	DONE_MAX = 64 * 1024,    /* bytes of a worker's answer */
 	ACCOUNT_MAX = 72 * 1024, /* bytes of qmail-getpw's answer */
-	WORK_MAX = 160 * 1024,   /* bytes of a WORK frame */
+	ANSWERS_MAX = 2 * ACCOUNT_MAX,
+	IN_MAX = 256 * 1024,        /* a JOB frame, and what came behind it */
+	WORK_MAX = 160 * 1024,      /* bytes of a WORK frame */
 	OUT_MAX = 256 * 1024 * 1024 /* results of one turn */
 };
 
@@ -63,6 +65,7 @@ struct order {
 	uint32_t n, left; /* tasks, and those without a verdict */
 	struct task task[];
 };
+TAILQ_HEAD(orders, order);
 
 /* One process qmail-local, bound to one account for its life. */
 struct worker {
@@ -84,7 +87,7 @@ struct lspawn {
 	int null_fd, signal_fd;
 
 	/* orders */
-	TAILQ_HEAD(, order) orders;
+	struct orders orders;
 	size_t norders;
 	struct buf in, out;
 	bool is_over; /* no more orders come */

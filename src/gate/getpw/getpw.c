@@ -18,7 +18,12 @@
 #include "sys/fd.h"
 #include "sys/prog.h"
 
-enum { FRAME_MAX = 4096, ANSWER_MAX = OWNER_MAX + 64, ANSWER_MS = 60 * 1000 };
+enum {
+	FRAME_MAX = 4096,
+	IN_MAX = 2 * FRAME_MAX,
+	ANSWER_MAX = OWNER_MAX + 64,
+	ANSWER_MS = 60 * 1000
+};
 
 /* One question as an argument, one answer. */
 static int
@@ -76,7 +81,7 @@ answer_at_hand(struct buf *in, struct buf *record, struct buf *answer)
 static int
 answer_questions(void)
 {
-	struct buf in = BUF_INIT(2 * FRAME_MAX);
+	struct buf in = BUF_INIT(IN_MAX);
 	struct buf record = BUF_INIT(OWNER_MAX), answer = BUF_INIT(ANSWER_MAX);
 	size_t got;
 	int r;

@@ -117,7 +117,7 @@ test_malformed(void **state)
 		{ "", 0 }, { "\0", 1 }, { "\0\1", 2 }, /* no name */
 		{ "\0\1\5ab", 5 },     /* a label that is not there */
 		{ "\0\1\300\377", 4 }, /* a pointer out of the packet */
-		{ "\0\1\300\40", 4 },  /* into itself */
+		{ "\0\1\300\46", 4 },  /* into itself */
 	};
 	struct buf b = BUF_INIT(65536);
 	struct mx_set set;
@@ -191,23 +191,16 @@ test_names(void **state)
 		{ "_dmarc.a-b.test", true },
 		{ SIXTY "123.test", true },
 		{ SIXTY "1234.test", false },
-		{ SIXTY "." SIXTY "." SIXTY "." SIXTY "." TEN, false },
-		{ SIXTY "." SIXTY "." SIXTY "." SIXTY ".01234567", false },
-		{ SIXTY "." SIXTY "." SIXTY "." SIXTY ".01234567.", false },
+		/* 253 bytes, and a dot; 254 */
 		{ SIXTY "." SIXTY "." SIXTY "." SIXTY ".012345678", true },
+		{ SIXTY "." SIXTY "." SIXTY "." SIXTY ".012345678.", true },
+		{ SIXTY "." SIXTY "." SIXTY "." SIXTY "." TEN, false },
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows) - 3; i++)
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
 		if (answer_is_name(rows[i].name) != rows[i].is)
 			fail_msg("%s", rows[i].name);
-	/* 253 bytes, and a dot */
-	assert_true(
-	    answer_is_name(SIXTY "." SIXTY "." SIXTY "." SIXTY ".012345678"));
-	assert_true(
-	    answer_is_name(SIXTY "." SIXTY "." SIXTY "." SIXTY ".012345678."));
-	assert_false(
-	    answer_is_name(SIXTY "." SIXTY "." SIXTY "." SIXTY ".0123456789"));
 }
 
 int

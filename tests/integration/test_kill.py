@@ -1,0 +1,168 @@
+"""Killed at random under load: nothing that was answered 250 is lost.
+
+20 connections send 2,000 messages while processes of the system are killed
+(SIGKILL), one after the other, all kinds alike, the supervisor included. A
+message that was not answered 250 is sent again under another name, so that
+each name says what the system owes us: answered names must arrive, whole;
+none arrives more often than deliveries can have been in flight at a kill.
+"""
+import collections
+import hashlib
+import os
+import random
+import re
+import signal
+import smtplib
+import threading
+
+from facteur import Instance, poll
+
+MESSAGES = 2000
+CONNECTIONS = 20
+PER_CONNECTION = 10
+CONCURRENCY = 10  # concurrencylocal
+USERS = ("alice", "bob")
+
+
+def body_of(name):
+    """Lines that only this name has; now and then many of them."""
+    dice = random.Random(name)
+    n = dice.choice([1, 5, 20, 400])
+    return "".join(
+        hashlib.sha256(f"{name}/{i}".encode()).hexdigest() + "\r\n"
+        for i in range(n))
+
+
+class Load:
+    """The senders."""
+
+    def __init__(self, box):
+        self.box = box
+        self.lock = threading.Lock()
+        self.next = 0
+        self.answered = set()
+        self.done = threading.Event()
+        self.threads = [threading.Thread(target=self.send, args=[random.Random(i)])
+                        for i in range(CONNECTIONS)]
+
+    def take(self):
+        with self.lock:
+            if self.next == MESSAGES:
+                return None
+            self.next += 1
+            return self.next
+
+    def send(self, dice):
+        number, attempt, smtp = self.take(), 0, None
+        sent = 0
+        while number is not None:
+            name = f"{number}.{attempt}"
+            user = USERS[number % len(USERS)]
+            try:
+                if smtp is None:
+                    smtp, sent = self.box.smtp(), 0
+                smtp.sendmail(f"load@{name}.test", [f"{user}@mail.test"],
+                              f"Subject: {name}\r\n\r\n" + body_of(name))
+            except (OSError, smtplib.SMTPException):
+                # unknown fate: another name, another connection
+                attempt += 1
+                self.drop(smtp)
+                smtp = None
+                self.done.wait(dice.uniform(0.01, 0.1))
+                continue
+            with self.lock:
+                self.answered.add(name)
+            number, attempt, sent = self.take(), 0, sent + 1
+            if sent == PER_CONNECTION:
+                self.drop(smtp)
+                smtp = None
+        self.drop(smtp)
+
+    @staticmethod
+    def drop(smtp):
+        if smtp is not None:
+            try:
+                smtp.close()
+            except OSError:
+                pass
+
+    def run(self):
+        for t in self.threads:
+            t.start()
+
+    def is_over(self):
+        return not any(t.is_alive() for t in self.threads)
+
+
+def kill_one(box, dice, killed):
+    """SIGKILL a process: first the kind is drawn, then one of that kind."""
+    kinds = collections.defaultdict(list)
+    for pid, name in box.processes().items():
+        # qmailctl may also be one that a test runs, in the foreground
+        if name.startswith("qmail-"):
+            kinds[name].append(pid)
+    supervisor = box.pid("ctl")
+    if supervisor:
+        kinds["supervisor"].append(supervisor)
+    if not kinds:
+        return
+    kind = dice.choice(sorted(kinds))
+    try:
+        os.kill(dice.choice(kinds[kind]), signal.SIGKILL)
+    except ProcessLookupError:
+        return
+    killed[kind] += 1
+    if kind == "supervisor":
+        poll(lambda: box.ctl("start").returncode == 0, "start again")
+
+
+def arrived(box):
+    """How often each name arrived; every body is checked."""
+    counts = collections.Counter()
+    for user in USERS:
+        for path in box.mail(user):
+            head, body = path.read_bytes().decode().split("\n\n", 1)
+            name = re.search(r"^Subject: (.*)$", head, re.M).group(1)
+            assert body == body_of(name).replace("\r\n", "\n"), path
+            assert f"Return-Path: <load@{name}.test>" in head
+            assert USERS[int(name.split(".")[0]) % len(USERS)] == user
+            counts[name] += 1
+    return counts
+
+
+def drain(box):
+    """Let everything be delivered: what was deferred is due now."""
+    def is_empty():
+        if not box.queued():
+            return True
+        box.ctl("flush")
+        return False
+    poll(is_empty, "queue empty", 240)
+
+
+def test_kill(tmp_path):
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")
+    dice = random.Random(seed)
+    killed = collections.Counter()
+    with Instance(tmp_path, users=USERS) as box:
+        load = Load(box)
+        load.run()
+        while not load.is_over():
+            load.done.wait(dice.uniform(0.02, 0.3))
+            kill_one(box, dice, killed)
+        poll(lambda: box.ctl("start").returncode == 0, "running")
+        drain(box)
+        counts = arrived(box)
+        quarantine = os.listdir(box.home / "queue/quarantine")
+        logs = box.log("send")
+        again = sum(n - 1 for n in counts.values())
+        kills = sum(killed.values())
+        print(f"{kills} kills: {dict(killed)}; {len(load.answered)} answered, "
+              f"{len(counts)} arrived, {again} again")
+    assert len(load.answered) == MESSAGES
+    lost = load.answered - set(counts)
+    assert not lost, (sorted(lost), logs[-2000:])
+    assert kills > 10
+    assert again <= kills * CONCURRENCY
+    assert quarantine == []
