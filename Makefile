@@ -74,8 +74,21 @@ unit: $(call tests,unit/*/*.c)
 check: programs
 	./check
 
+# each system call of the queue fails in turn, then damage: part of check too
+fault: programs
+	/usr/bin/python3 -m pytest -q tests/integration/test_fault.py \
+	    tests/integration/test_damage.py
+
+bench: programs
+	bench/bench.py
+
+fuzz:
+	tools/run-fuzz $(or $(T),60)
+
 lint:
 	tools/lint
+
+-include mk/install.mk
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)

@@ -57,7 +57,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int a = 0, b = 0;
 
 	while (in.len > 0 && a == 0) {
-		size_t step = in.p[0] % 7U + 1;
+		size_t step = (unsigned char)in.p[0] % 7U + 1;
 		size_t n = read_one(&whole, in, in.len, &a);
 
 		if (read_one(&parts, in, step, &b) != n || a != b ||

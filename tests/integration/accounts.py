@@ -18,7 +18,8 @@ JOES, NOFILES, QMAIL = 30101, 30110, 30111
 
 
 def has_namespaces():
-    return os.geteuid() == 0 and subprocess.run(
+    return os.geteuid() == 0 and os.path.exists(
+        "/etc/nsswitch.conf") and subprocess.run(
         ["unshare", "-m", "true"], capture_output=True).returncode == 0
 
 
@@ -61,10 +62,14 @@ class System:
         (self.top / "group").write_text(
             f"root:x:0:\nqmail:x:{QMAIL}:\nnofiles:x:{NOFILES}:\n"
             f"joes:x:{JOES}:\n")
+        (self.top / "nsswitch.conf").write_text(
+            "passwd: files\ngroup: files\n")
 
     def command(self, *argv):
         script = ('mount --bind "$0/passwd" /etc/passwd && '
-                  'mount --bind "$0/group" /etc/group && exec "$@"')
+                  'mount --bind "$0/group" /etc/group && '
+                  'mount --bind "$0/nsswitch.conf" /etc/nsswitch.conf && '
+                  'exec "$@"')
         return ["unshare", "-m", "sh", "-c", script, str(self.top),
                 *map(str, argv)]
 

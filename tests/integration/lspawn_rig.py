@@ -146,17 +146,20 @@ class Lspawn:
                               capture_output=True)
         assert done.returncode == 0, done.stderr
 
-    def start(self, default):
+    def popen(self, default="./Mailbox"):
         argv = [self.home / "bin/qmail-lspawn", default]
         more = {}
         if self.system:
             argv = self.system.command(*argv)
         elif IS_ROOT:
             more = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
-        self.log = open(self.top / "log", "w+")
-        self.process = subprocess.Popen(
+        return subprocess.Popen(
             argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=self.log, env=self.env, bufsize=0, **more)
+
+    def start(self, default):
+        self.log = open(self.top / "log", "w+")
+        self.process = self.popen(default)
         self.changed = threading.Condition()
         self.hello = None
         threading.Thread(target=self.listen, daemon=True).start()

@@ -9,7 +9,8 @@ import subprocess
 
 import pytest
 
-from accounts import ALIAS, ANN, JOE, JOES, NOFILES, System, needs_accounts
+from accounts import ALIAS, ANN, JOE, JOES, NOFILES, QMAILP, System, \
+    needs_accounts
 from facteur import BIN
 from rig import Reader, frame, take_frame
 
@@ -101,6 +102,16 @@ def test_55_no_argument():
 def test_more_arguments_are_ignored(system):
     done = system.run(system.home / "bin/qmail-getpw", "joe", "x", "y")
     assert fields(done.stdout)[0] == "joe"
+
+
+@needs_accounts
+def test_accounts_cannot_be_looked_at(system):
+    """That is no reason to give joe's mail to alias."""
+    os.chmod(system.top / "passwd", 0o600)
+    done = system.run("setpriv", "--clear-groups", f"--reuid={QMAILP}",
+                      f"--regid={NOFILES}",
+                      system.home / "bin/qmail-getpw", "joe")
+    assert (done.returncode, done.stdout) == (118, b"")
 
 
 def ask(*locals_):

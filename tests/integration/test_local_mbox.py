@@ -166,7 +166,7 @@ def test_limit_on_files(rig, size):
     assert rig.read("Mailbox").endswith(b"x\n\n")
 
 
-def test_locked(rig):  # 49, but for its thirty seconds
+def test_locked(rig):  # 49; its thirty seconds: test_local_fault
     path = rig.file("Mailbox", "old\n")
     started = threading.Event()
     results = []
@@ -185,15 +185,6 @@ def test_locked(rig):  # 49, but for its thirty seconds
     thread.join(60)
     assert results == [(0, "did 1+0+0\n")]
     assert re.fullmatch(rb"old\n" + HEAD + rb"x\n\n", path.read_bytes())
-
-
-def test_locked_for_long(rig):  # 49
-    path = rig.file("Mailbox", "old\n")
-    with open(path, "rb") as f:
-        fcntl.flock(f, fcntl.LOCK_EX)
-        assert rig.deliver() == (
-            111, "File has been locked for 30 seconds straight. (#4.3.0)\n")
-    assert path.read_bytes() == b"old\n"
 
 
 def test_locks_of_another_kind(rig):

@@ -21,7 +21,8 @@ read_job(struct span frame, struct work *j)
 	struct frame f;
 	int r = wire_next(&frame, WORK_MAX, &f);
 
-	if (r == 0 && f.type != WIRE_WORK)
+	/* a message is a whole frame, or none */
+	if (r == E_EOF || (r == 0 && f.type != WIRE_WORK))
 		r = E_SYNTAX;
 	for (size_t i = 0; r == 0 && i < WORK_FIELDS; i++) {
 		*fields[i] = wire_get_bytes(&f);

@@ -18,6 +18,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "queue/job.h"
@@ -40,6 +41,7 @@ static void
 find_accounts(struct lspawn *s)
 {
 	s->is_root = priv_is_root();
+	s->uid = geteuid();
 	if (!s->is_root)
 		return;
 	if (priv_user("qmailp", &s->qmailp.uid, &s->qmailp.gid) < 0)
@@ -82,11 +84,12 @@ say_hello(struct lspawn *s)
 static void
 reap(struct lspawn *s)
 {
-	int status;
+	int status, number;
 	pid_t pid;
 
-	while (sig_next(s->signal_fd) != 0)
-		continue;
+	do
+		number = sig_next(s->signal_fd);
+	while (number != 0);
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		users_gone(s, pid);
 		pool_gone(s, pid, proc_end_of(status));

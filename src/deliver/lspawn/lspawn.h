@@ -81,6 +81,7 @@ struct worker {
 
 struct lspawn {
 	bool is_root;
+	uid_t uid;            /* whose all mail is unless we are root */
 	struct span fallback; /* the default delivery */
 	struct store *store;
 	struct proc_id qmailp;

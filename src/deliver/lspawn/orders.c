@@ -1,6 +1,8 @@
 /*
  * orders - what qmail-send wants and what it hears: see lspawn.h
  */
+#include <errno.h>
+
 #include "base/err.h"
 #include "base/mem.h"
 #include "lspawn.h"
@@ -162,7 +164,7 @@ stop(struct lspawn *s, int r)
 	if (r == 0)
 		return;
 	s->code = 111;
-	log_err("unable to read from qmail-send", r);
+	log_err("unable to talk to qmail-send", r);
 }
 
 void
@@ -200,5 +202,5 @@ orders_write(struct lspawn *s)
 	buf_reset(&s->out);
 	/* a qmail-send that has gone wants no results: contract 1.5 */
 	if (r < 0 && !s->is_over)
-		stop(s, r);
+		stop(s, err_is(r, EPIPE) ? 0 : r);
 }

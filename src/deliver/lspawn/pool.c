@@ -36,32 +36,38 @@ end_worker(struct worker *w)
 	(void)kill(w->pid, SIGKILL);
 }
 
-/* Start a worker in a free slot. NULL, or what to say of the failure. */
-static const char *
-start(struct lspawn *s, struct worker *w, const struct proc_id *id)
+static int
+spawn(const struct lspawn *s, const struct proc_id *id, int work, pid_t *pid)
 {
 	static const char *const argv[] = { "bin/qmail-local", "--resident",
 		NULL };
 	/* the log is not for users to write into */
-	struct proc_fd fds[] = { { -1, 0 }, { s->null_fd, 1 },
+	const struct proc_fd fds[] = { { work, 0 }, { s->null_fd, 1 },
 		{ s->null_fd, 2 }, { -1, -1 } };
 	const struct proc_start what = {
 		.argv = argv, .fds = fds, .as = s->is_root ? id : NULL
 	};
+
+	return proc_spawn(&what, pid);
+}
+
+/* Start a worker in a free slot. NULL, or what to say of the failure. */
+static const char *
+start(const struct lspawn *s, struct worker *w, const struct proc_id *id)
+{
+	const char *trouble = NULL;
 	int ends[2];
-	int r;
 
 	if (sock_pair(ends) < 0)
 		return "qmail-spawn unable to create pipe. (#4.3.0)\n";
-	fds[0].from = ends[1];
 	*w = (struct worker){ .fd = ends[0], .id = *id };
-	r = proc_spawn(&what, &w->pid);
+	if (spawn(s, id, ends[1], &w->pid) < 0) {
+		fd_close(&w->fd);
+		w->pid = 0;
+		trouble = "qmail-spawn unable to fork. (#4.3.0)\n";
+	}
 	fd_close(&ends[1]);
-	if (r == 0)
-		return NULL;
-	fd_close(&w->fd);
-	w->pid = 0;
-	return "qmail-spawn unable to fork. (#4.3.0)\n";
+	return trouble;
 }
 
 /* What there is for one account. */

@@ -5,7 +5,6 @@
  * it is one process, asked over pipes, and nobody else waits for it.
  */
 #include <signal.h>
-#include <unistd.h>
 
 #include "base/err.h"
 #include "conf/assign.h"
@@ -42,7 +41,7 @@ found(struct lspawn *s, struct task *t, const struct account *a)
 		task_report(s, t, LOCAL_ROOT, SPAN(""));
 		return;
 	}
-	if (!s->is_root && a->uid != geteuid()) {
+	if (!s->is_root && a->uid != s->uid) {
 		refuse_uid(s, t, a->uid);
 		return;
 	}
@@ -147,24 +146,24 @@ start_getpw(struct lspawn *s)
 {
 	static const char *const argv[] = { "bin/qmail-getpw", "--resident",
 		NULL };
-	int ask[2] = { -1, -1 }, answer[2] = { -1, -1 };
-	int r = fd_pipe(ask);
+	int questions[2] = { -1, -1 }, answers[2] = { -1, -1 };
+	int r = fd_pipe(questions);
 
 	if (r == 0)
-		r = fd_pipe(answer);
+		r = fd_pipe(answers);
 	if (r == 0) {
-		const struct proc_fd fds[] = { { ask[0], 0 }, { answer[1], 1 },
-			{ -1, -1 } };
+		const struct proc_fd fds[] = { { questions[0], 0 },
+			{ answers[1], 1 }, { -1, -1 } };
 		const struct proc_start what = { .argv = argv,
 			.fds = fds,
 			.as = s->is_root ? &s->qmailp : NULL };
 
 		r = proc_spawn(&what, &s->getpw);
 	}
-	fd_close(&ask[0]);
-	fd_close(&answer[1]);
-	s->ask_fd = ask[1];
-	s->answer_fd = answer[0];
+	fd_close(&questions[0]);
+	fd_close(&answers[1]);
+	s->ask_fd = questions[1];
+	s->answer_fd = answers[0];
 	s->has_answered = false;
 	if (r < 0) {
 		fd_close(&s->ask_fd);
