@@ -30,7 +30,7 @@ static void
 keep(struct reply *r, char c)
 {
 	if (r->text.len < REPLY_TEXT_MAX)
-		buf_putc(&r->text, c != '\0' ? c : '?');
+		buf_putc(&r->text, (char)(c != '\0' ? c : '?'));
 }
 
 /* The number a line begins with, or 0. */

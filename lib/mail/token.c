@@ -247,16 +247,19 @@ needs_quotes(struct span text)
 	return false;
 }
 
+/* A line end that came in by a backslash must not begin another field. */
 static void
 put_escaped(struct buf *out, char open, struct span text, char close)
 {
-	const struct span escaped = SPAN("\"[]()\\\r\n");
+	const struct span escaped = SPAN("\"[]()\\");
 
 	buf_putc(out, open);
 	for (size_t i = 0; i < text.len; i++) {
-		if (span_find(escaped, text.p[i]) < escaped.len)
+		char c = text.p[i];
+
+		if (span_find(escaped, c) < escaped.len)
 			buf_putc(out, '\\');
-		buf_putc(out, text.p[i]);
+		buf_putc(out, c == '\r' || c == '\n' ? ' ' : c);
 	}
 	buf_putc(out, close);
 }

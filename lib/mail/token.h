@@ -80,7 +80,8 @@ void tokens_plain(const struct tokens *t, struct buf *out);
 
 /*
  * Append the field "NAME: tokens" and an LF, folded behind commas so that
- * lines stay within 78 bytes where they can. E_NOMEM, E_TOOBIG over out's
+ * lines stay within 78 bytes where they can. CR and LF inside a token
+ * become spaces: whatever the tokens, it is one field. E_NOMEM, E_TOOBIG over out's
  * bound.
  */
 int tokens_field(

@@ -1,22 +1,28 @@
 """What the tests of qmail-send share: queues made by hand, tidy logs."""
 import ctypes
 import ctypes.util
+import functools
 import os
 import re
 import struct
 import time
 
-from rig import HELLO, NOBODY, RESULT, SPLIT, Rig, frame, poll
+from rig import BIN, HELLO, NOBODY, RESULT, SPLIT, Rig, frame, poll
 
-__all__ = ["Rig", "poll", "tidy", "message", "note", "ident", "result",
+__all__ = ["BIN", "Rig", "poll", "tidy", "message", "note", "ident", "result",
            "HELLO", "frame", "mail_of", "note_of"]
 
 
-def xxh3(data):
+@functools.cache
+def library():
     lib = ctypes.CDLL(ctypes.util.find_library("xxhash") or "libxxhash.so.0")
     lib.XXH3_64bits.restype = ctypes.c_uint64
     lib.XXH3_64bits.argtypes = [ctypes.c_char_p, ctypes.c_size_t]
-    return lib.XXH3_64bits(data, len(data))
+    return lib
+
+
+def xxh3(data):
+    return library().XXH3_64bits(data, len(data))
 
 
 def seal(records):

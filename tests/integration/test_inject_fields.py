@@ -206,6 +206,16 @@ def test_author(home, env, sender, author):
     assert f"\nFrom: {author}\n" in out
 
 
+def test_line_ends_in_addresses(home):
+    """They reach the envelope, never a line of the header."""
+    (home.cwd / "lists").write_text("list@x.org\n")
+    out = home.show("-f", "a\nBcc: b@c.d", input='To: list@x.org, "x\\\n y"@b.c\n',
+                    env={"QMAILMFTFILE": "lists"})
+    assert out == ('Return-Path: <"a?Bcc: b"@c.d>\n' + HEAD.split("\n", 1)[1] +
+                   'Mail-Followup-To: list@x.org,\n  "x? y"@b.c\n'
+                   'To: list@x.org, "x  y"@b.c\n')
+
+
 def test_letters_f_i(home):
     fields = "From: (x\nMessage-ID: <y>\nTo: a@b.c\n"
     out = home.show("-fs", input=fields, env={"QMAILINJECT": "zfi"})

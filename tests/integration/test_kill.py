@@ -42,7 +42,8 @@ class Load:
         self.next = 0
         self.answered = set()
         self.done = threading.Event()
-        self.threads = [threading.Thread(target=self.send, args=[random.Random(i)])
+        self.threads = [threading.Thread(target=self.send, args=[random.Random(i)],
+                                         daemon=True)
                         for i in range(CONNECTIONS)]
 
     def take(self):

@@ -9,6 +9,7 @@ import pytest
 
 from facteur import BIN
 from localrig import DEADLINE, FORMS, LocalRig, M, ext_of
+from rig import Rig
 
 
 @pytest.fixture(params=FORMS)
@@ -157,6 +158,31 @@ def test_no_queue(rig, tmp_path):
     rig.env["QMAILHOME"] = str(tmp_path / "gone")
     assert rig.deliver() == (111, "Unable to forward message: "
                              "qq trouble in home directory (#4.3.0).\n")
+
+
+def test_queue_service(rig, tmp_path):
+    """Into a real queue: both files, and the number that is logged."""
+    core = Rig(tmp_path / "core")
+    core.start_queue()
+    try:
+        del rig.env["QMAILQUEUE"]
+        rig.env["QMAILHOME"] = str(core.home)
+        big = M + b"x" * 400000
+        for message in (M, big):
+            result = rig.deliver(message, default="&a@b\n&c@d")
+            assert result.code == 0
+            qp = re.fullmatch(r"did 0\+2\+0\nqp (\d+)\n", result.text)[1]
+            [mess] = core.home.glob("queue/mess/*/*")
+            [todo] = core.home.glob("queue/todo/*/*")
+            content = mess.read_bytes()
+            received, _, rest = content.partition(b"\n")
+            assert b"qmail %s invoked by" % qp.encode() in received
+            assert rest == b"Delivered-To: u@h\n" + message
+            assert b"a@b" in todo.read_bytes() and b"c@d" in todo.read_bytes()
+            mess.unlink()
+            todo.unlink()
+    finally:
+        core.stop()
 
 
 # the program

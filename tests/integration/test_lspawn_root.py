@@ -172,3 +172,19 @@ def test_a_worker_that_stands_still(box):
     assert n not in box.results
     os.kill(pid, signal.SIGKILL)
     assert box.result(n)[0][0] == "K"
+
+
+def test_with_the_real_qmail_local(system):
+    """Down to the file: it is joe's."""
+    box = Lspawn(system, stub=None, default="./Mailbox")
+    try:
+        for i in range(3):
+            assert box.deliver("joe@h").startswith("Kdid 1+0+0")
+        path = system.top / "joe" / "Mailbox"
+        assert path.read_bytes().count(b"\nhello\n") == 3
+        assert (path.stat().st_uid, path.stat().st_gid) == (JOE, JOES)
+        assert len(box.workers()) == 1
+        assert box.deliver("joe-nobody@h") == \
+            "DSorry, no mailbox here by that name. (#5.1.1)\n"
+    finally:
+        box.close()

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from facteur import BIN, DEADLINE, Instance, poll, run
-from rig import make_queue
+from sendkit import Rig, message, note
 
 MESSAGE = "Subject: x\n\nhi\n"
 
@@ -85,68 +85,96 @@ def test_bouncing(waiting):
     assert "  done\tlocal\tnobody-here@mail.test\n" in out
 
 
+# queues made by hand
+
 @pytest.fixture
-def accepting(tmp_path):
-    """A queue that takes messages and delivers none."""
-    home = tmp_path / "home"
-    home.mkdir()
-    make_queue(home)
-    (home / "control/me").write_text("mail.test\n")
-    (home / "control/virtualdomains").write_text("virtual.test:vu\n")
-    env = {**os.environ, "QMAILHOME": str(home)}
-    os.symlink(BIN, home / "bin")
-    service = subprocess.Popen([BIN / "qmail-queue", "--resident"], env=env)
-    try:
-        poll(lambda: (home / "run/queue").exists(), "the queue service")
-        yield home, env
-    finally:
-        service.terminate()
-        service.wait(DEADLINE)
+def rig(tmp_path):
+    return Rig(tmp_path / "home", {"me": "mail.test\n", "locals": None,
+                                   "virtualdomains": "virtual.test:vu\n"})
 
 
-def test_not_attempted_yet(accepting):
-    home, env = accepting
-    done = run(BIN / "sendmail", "-f", 'o"\x01d@d.test', "x@far.test",
-               "bob", "a@virtual.test", "\xe9@far.test", input=MESSAGE,
-               env=env)
-    assert done.returncode == 0, done.stderr
-    out = run(BIN / "qmail-qread", env=env)
+def qread(rig):
+    out = run(BIN / "qmail-qread", env=rig.env)
     assert (out.returncode, out.stderr) == (0, "")
-    head, *rest = out.stdout.splitlines()
-    assert HEAD.fullmatch(head).group(4) == 'o"_d@d.test'
-    assert rest == ["\tlocal\tbob@mail.test",
-                    "\tlocal\tvu-a@virtual.test",
-                    "\tremote\tx@far.test",
-                    "\tremote\t__@far.test"]
-    out = run(BIN / "qmail-qstat", env=env)
-    assert out.stdout == ("messages in queue: 1\n"
-                          "messages in queue but not yet preprocessed: 1\n")
+    return out.stdout
 
 
-def test_damaged(accepting):
+def qstat(rig):
+    out = run(BIN / "qmail-qstat", env=rig.env)
+    assert (out.returncode, out.stderr) == (0, "")
+    return [int(line.rsplit(": ", 1)[1]) for line in out.stdout.splitlines()]
+
+
+NOON = 1795358058000000  # 22 Nov 2026 14:34:18
+BODY = b"x" * 89
+
+
+def test_exact(rig):  # 63
+    message(rig, b"joe@local.example", [b"later@far.example",
+                                        b"ok@far.example"], BODY, NOON)
+    note(rig, NOON, [False, True], remote=NOON // 1000000 + 400)
+    assert qread(rig) == (
+        "22 Nov 2026 14:34:18 GMT  #1795358058000000  89  "
+        "<joe@local.example> \n"
+        "\tremote\tlater@far.example\n"
+        "  done\tremote\tok@far.example\n")
+    assert qstat(rig) == [1, 0]
+
+
+def test_bouncing_exactly(rig):
+    message(rig, b"", [b"a@mail.test"], BODY, NOON)
+    note(rig, NOON, [True], bounce=b"<a@mail.test>:\nno\n\n")
+    assert qread(rig) == (
+        "22 Nov 2026 14:34:18 GMT  #1795358058000000  89  <>  bouncing\n"
+        "  done\tlocal\ta@mail.test\n")
+
+
+def test_not_attempted_yet(rig):
+    message(rig, b'o"\x01d\n@d.test', [
+        b"x@far.test", b"bob", b"a@virtual.test", b"\xe9%d@far.test"], BODY,
+        NOON)
+    assert qread(rig) == (
+        "22 Nov 2026 14:34:18 GMT  #1795358058000000  89  "
+        '<o"_d_@d.test> \n'
+        "\tlocal\tbob@mail.test\n"
+        "\tlocal\tvu-a@virtual.test\n"
+        "\tremote\tx@far.test\n"
+        "\tremote\t_%d@far.test\n")
+    assert qstat(rig) == [1, 1]
+
+
+def test_to_nobody(rig):
+    message(rig, b"a@b.test", [], BODY, NOON)
+    assert qread(rig).endswith("<a@b.test> \n")
+
+
+def test_damaged(rig):
     """One that cannot be read hides no other."""
-    home, env = accepting
-    for _ in range(3):
-        assert run(BIN / "sendmail", "bob", input=MESSAGE,
-                   env=env).returncode == 0
-    paths = sorted((home / "queue/todo").glob("*/*"))
-    os.chmod(paths[0], 0o600)
-    with open(paths[0], "r+b") as f:
-        f.write(b"?")
-    out = run(BIN / "qmail-qread", env=env)
-    assert out.returncode == 0
-    assert out.stdout.count("\tlocal\tbob@mail.test\n") == 2
-    assert re.search(rf"^warning: trouble with #{paths[0].name}: .+$",
-                     out.stdout, re.M)
+    for i in range(3):
+        message(rig, b"a@b.test", [b"bob@mail.test"], BODY, NOON + i)
+    rig.file("todo", NOON).write_bytes(b"nonsense")
+    note(rig, NOON + 1, [True])
+    rig.file("info", NOON + 1).write_bytes(b"nonsense")
+    out = qread(rig)
+    # a note that cannot be read counts for nothing
+    assert out.count("\n\tlocal\tbob@mail.test\n") == 2
+    assert re.findall(r"^warning: trouble with #(\d+): .+$", out, re.M) == [
+        str(NOON + n) for n in (0, 1)]
+    assert qstat(rig) == [3, 2]
 
 
-def test_empty(accepting):
-    home, env = accepting
-    out = run(BIN / "qmail-qread", env=env)
-    assert (out.returncode, out.stdout, out.stderr) == (0, "", "")
-    out = run(BIN / "qmail-qstat", env=env)
-    assert out.stdout == ("messages in queue: 0\n"
-                          "messages in queue but not yet preprocessed: 0\n")
+def test_empty(rig):
+    assert qread(rig) == ""
+    assert qstat(rig) == [0, 0]
+
+
+def test_reader_goes_away(rig):
+    """mailq | head must not hang or crash."""
+    message(rig, b"a@b.test", [b"bob@mail.test"] * 5000, BODY, NOON)
+    with subprocess.Popen([BIN / "qmail-qread"], env=rig.env,
+                          stdout=subprocess.PIPE) as p:
+        p.stdout.close()
+        assert p.wait(DEADLINE) == 111
 
 
 def test_no_home():
@@ -172,14 +200,3 @@ def test_no_queue(tmp_path):
     out = run(BIN / "qmail-qread", env=env)
     assert (out.returncode, out.stdout) == (
         111, "fatal: unable to opendir queue: file does not exist\n")
-
-
-def test_reader_goes_away(accepting):
-    """mailq | head must not hang or crash."""
-    home, env = accepting
-    for _ in range(3):
-        run(BIN / "sendmail", *["bob"] * 500, input=MESSAGE, env=env)
-    p = subprocess.Popen([BIN / "qmail-qread"], env=env,
-                         stdout=subprocess.PIPE)
-    p.stdout.close()
-    assert p.wait(DEADLINE) == 111

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from sendkit import (Rig, ident, message, note, note_of, poll, tidy)
+from sendkit import (BIN, Rig, ident, message, note, note_of, poll, tidy)
 
 
 @pytest.fixture
@@ -37,8 +37,6 @@ def test_retry_times(rig, age):
     possible = [{(int(a ** 0.5) + 10) ** 2, (int(a ** 0.5) + 20) ** 2}
                 for a in range(age, age + 60)]
     assert began in possible
-    if age == 0:
-        assert began == {100, 400}
     assert got["d"] == b"00" and got["a"] == b"2"
 
 
@@ -573,6 +571,7 @@ def test_memory(rig):
              "all known")
         status = open(f"/proc/{rig.send.pid}/status").read()
         rss = int(status.split("VmRSS:")[1].split()[0])
-        assert rss * 1024 < 10e6 + many * 300
+        if b"__asan_init" not in (BIN / "qmail-send").read_bytes():
+            assert rss * 1024 < 10e6 + many * 300
 
 

@@ -78,7 +78,8 @@ message_damaged(struct send *s, uint32_t slot, const char *why)
 static void
 load_failed(struct send *s, uint32_t slot, int r)
 {
-	uint64_t id = table_at(s->table, slot)->id;
+	const struct entry *e = table_at(s->table, slot);
+	enum stage stage = (enum stage)e->stage;
 
 	if (r == E_ABSENT) {
 		message_forget(s, slot);
@@ -88,9 +89,10 @@ load_failed(struct send *s, uint32_t slot, int r)
 		message_damaged(s, slot, "the envelope does not fit its seal");
 		return;
 	}
-	journal_say_file(&s->journal, "warning: trouble opening ", "todo", id,
-	    "; will try again later");
-	message_again(s, slot, STAGE_FRESH);
+	journal_say_file(&s->journal, "warning: trouble opening ", "todo",
+	    e->id, "; will try again later");
+	/* what is over must not be delivered again */
+	message_again(s, slot, stage == STAGE_WAITING ? STAGE_FRESH : stage);
 }
 
 struct active *

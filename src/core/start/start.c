@@ -44,9 +44,10 @@ struct identities {
 };
 
 struct program {
-	const char *path; /* with a slash, or found through PATH */
+	const char *path;
 	const char *const *argv;
-	const char *cwd;           /* NULL: the home directory */
+	const char *cwd;           /* NULL: stay in the home directory;
+	                              else path is looked for in PATH */
 	const struct identity *as; /* NULL: stay */
 };
 
@@ -144,7 +145,10 @@ run(const struct program *p, unsigned int keep)
 	if (r < 0)
 		return r;
 	sig_default(SIGPIPE);
-	(void)execvp(p->path, argv);
+	if (p->cwd == NULL)
+		(void)execv(p->path, argv);
+	else
+		(void)execvp(p->path, argv);
 	return err_sys();
 }
 

@@ -24,7 +24,8 @@ enum {
 	PATTERN = 02, /* nobody but owner and group may write: conf-patrn */
 	OWNER_RUN = 0100,
 	NAME_BYTES = 256 * 1024,
-	LINES_BYTES = 1024 * 1024
+	LINES_BYTES = 1024 * 1024,
+	VARS_BYTES = 16 * 1024 * 1024
 };
 
 static int
@@ -148,20 +149,15 @@ is_trouble(int r)
 	       err_is(r, EACCES);
 }
 
-/* Try one name. *fd stays -1 when it is not the name of a .qmail file. */
+/* Whether an open file is one to take instructions from. If it is not a
+ * file at all it is closed, and the search goes on. */
 static int
-open_one(struct delivery *d, const char *name, int *fd)
+check_file(struct delivery *d, const char *name, int *fd)
 {
 	struct stat st;
-	int r = file_open_read(FILE_CWD, name, fd);
 
-	if (r == 0 && fstat(*fd, &st) < 0) {
-		r = err_sys();
-		fd_close(fd);
-		return cannot_open(d, name, r);
-	}
-	if (r < 0)
-		return is_trouble(r) ? cannot_open(d, name, r) : 0;
+	if (fstat(*fd, &st) < 0)
+		return cannot_open(d, name, err_sys());
 	if (!S_ISREG(st.st_mode)) {
 		fd_close(fd);
 		return 0;
@@ -171,6 +167,17 @@ open_one(struct delivery *d, const char *name, int *fd)
 		    WORDS("Uh-oh: .qmail file is writable. (#4.7.0)"));
 	d->forward_only = (st.st_mode & OWNER_RUN) != 0;
 	return 0;
+}
+
+/* Try one name. *fd stays -1 when it is not the name of a .qmail file. */
+static int
+open_one(struct delivery *d, const char *name, int *fd)
+{
+	int r = file_open_read(FILE_CWD, name, fd);
+
+	if (r == 0)
+		return check_file(d, name, fd);
+	return is_trouble(r) ? cannot_open(d, name, r) : 0;
 }
 
 /* Open the .qmail file; *fd is -1 when there is none. */
@@ -331,9 +338,14 @@ count(struct delivery *d, enum line_kind kind)
 static void
 describe(struct delivery *d, const char *word, struct span text)
 {
-	report_put(d->report, span_cstr(word));
-	report_put(d->report, text);
-	report_put(d->report, SPAN("\n"));
+	struct buf b = BUF_INIT(DOTQMAIL_MAX + LINES_BYTES);
+
+	buf_puts(&b, word);
+	buf_put(&b, text);
+	buf_putc(&b, '\n');
+	if (buf_err(&b) == 0)
+		report_put(d->report, buf_span(&b));
+	buf_free(&b);
 }
 
 static int
@@ -428,9 +440,9 @@ static void
 release(struct delivery *d)
 {
 	struct buf *const all[] = { &d->safe, &d->rpline, &d->dtline,
-		&d->ufline, &d->newsender, &d->content, &d->envelope };
+		&d->ufline, &d->newsender, &d->content, &d->envelope, NULL };
 
-	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+	for (size_t i = 0; all[i] != NULL; i++)
 		buf_free(all[i]);
 	vars_free(&d->env);
 }
@@ -451,7 +463,7 @@ deliver(struct local *self, const struct work *job, int message,
 		.newsender = BUF_INIT(LINES_BYTES),
 		.content = BUF_INIT(DOTQMAIL_MAX),
 		.envelope = BUF_INIT(ENVELOPE_MAX),
-		.env = { .text = BUF_INIT(16 * LINES_BYTES) },
+		.env = { .text = BUF_INIT(VARS_BYTES) },
 		.pipe = { -1, -1 } };
 	int code = enter_home(&d);
 

@@ -8,10 +8,13 @@
 void
 dotqmail_safe(struct buf *b, struct span ext)
 {
-	for (size_t i = 0; i < ext.len; i++)
-		buf_putc(b, ext.p[i] == '.'
-				? ':'
-				: ascii_lower((unsigned char)ext.p[i]));
+	for (size_t i = 0; i < ext.len; i++) {
+		char c = ascii_lower((unsigned char)ext.p[i]);
+
+		if (c == '.')
+			c = ':';
+		buf_putc(b, c);
+	}
 }
 
 /* The next place, from the right, where "default" may begin. */

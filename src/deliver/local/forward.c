@@ -19,10 +19,10 @@ copy(struct message *m, struct spool *s)
 {
 	struct span piece;
 	uint64_t at = 0;
-	int r;
 
 	do {
-		r = message_read(m, at, &piece);
+		int r = message_read(m, at, &piece);
+
 		if (r < 0)
 			return r;
 		spool_put(s, piece);

@@ -36,7 +36,7 @@ eat_start(struct mboxrd *m, struct buf *b, char c)
 {
 	if (m->held == 0 && c == '>') {
 		buf_putc(b, c);
-	} else if (c == from[m->held]) {
+	} else if (m->held < FROM_LEN && c == from[m->held]) {
 		if (++m->held == FROM_LEN) {
 			buf_putc(b, '>');
 			put_held(m, b);

@@ -6,7 +6,7 @@
 #include "base/err.h"
 #include "sys/fd.h"
 
-enum { LINE_BYTES = 64 * 1024 };
+enum { LINE_BYTES = 1024 * 1024 };
 
 static void
 put(struct report *r, int fd, struct span s)

@@ -10,7 +10,7 @@
 
 #include "local.h"
 
-enum { ANSWER_MS = 60 * 1000, WORK_MAX = 192 * 1024 };
+enum { ANSWER_MS = 60 * 1000, WORK_MAX = 192 * 1024, DONE_MAX = 8192 };
 
 static int
 read_job(struct span frame, struct work *j)
@@ -78,7 +78,7 @@ serve(
 int
 resident(struct local *self)
 {
-	struct buf in = BUF_INIT(WORK_MAX), out = BUF_INIT(2 * REPORT_MAX);
+	struct buf in = BUF_INIT(WORK_MAX), out = BUF_INIT(DONE_MAX);
 	struct report report = REPORT_INIT(true);
 	int r;
 

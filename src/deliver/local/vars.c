@@ -11,21 +11,24 @@
 enum { MINE_MAX = 24 };
 
 static void
-put_instead(struct buf *b, struct span s, const char *bad, char instead)
+put_instead(struct buf *b, struct span s, const char *bad, struct span instead)
 {
-	for (size_t i = 0; i < s.len; i++)
-		buf_putc(b, span_find(span_cstr(bad), s.p[i]) < strlen(bad)
-				? instead
-				: s.p[i]);
+	const struct span list = span_cstr(bad);
+
+	for (size_t i = 0; i < s.len; i++) {
+		bool is_bad = span_find(list, s.p[i]) < list.len;
+
+		buf_put(b, is_bad ? instead : (struct span){ s.p + i, 1 });
+	}
 }
 
 void
 vars_dtline(struct buf *b, struct span local, struct span domain)
 {
 	buf_puts(b, "Delivered-To: ");
-	put_instead(b, local, "\n", '_');
+	put_instead(b, local, "\n", SPAN("_"));
 	buf_putc(b, '@');
-	put_instead(b, domain, "\n", '_');
+	put_instead(b, domain, "\n", SPAN("_"));
 	buf_putc(b, '\n');
 }
 
@@ -49,7 +52,7 @@ vars_ufline(struct buf *b, struct span sender, int64_t when)
 {
 	buf_puts(b, "From ");
 	if (sender.len > 0)
-		put_instead(b, sender, " \t\n", '-');
+		put_instead(b, sender, " \t\n", SPAN("-"));
 	else
 		buf_puts(b, "MAILER-DAEMON");
 	buf_putc(b, ' ');

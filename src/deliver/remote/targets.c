@@ -33,9 +33,9 @@ say_named(struct report *report, const char *before, struct span host,
 
 	for (i = 0; i < host.len && i < LIMIT_HOST; i++) {
 		unsigned char c = (unsigned char)host.p[i];
+		bool is_shown = ascii_is_print(c) && c != ' ';
 
-		buf_putc(
-		    &text, ascii_is_print(c) && c != ' ' ? host.p[i] : '?');
+		buf_putc(&text, (char)(is_shown ? c : '?'));
 	}
 	if (buf_cstr(&text, &shown) < 0)
 		shown = "?";

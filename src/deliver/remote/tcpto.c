@@ -73,7 +73,7 @@ victim(const unsigned char table[TCPTO_SIZE])
 
 		if (rec[AT_COUNT] == 0)
 			return at;
-		value = time_of(rec) + rec[AT_COUNT] * AGE_PER_COUNT;
+		value = time_of(rec) + (int64_t)rec[AT_COUNT] * AGE_PER_COUNT;
 		if (value < least) {
 			least = value;
 			best = at;

@@ -208,9 +208,9 @@ collect(struct classic *c, classic_done_fn *done, void *ctx)
 		if (run->is_cut)
 			buf_putc(&run->out, '\0');
 		*text = BUF_INIT(LIMIT_REPORT);
-		letter = buf_err(&run->out) < 0
-			     ? 'Z'
-			     : fold_report(&end, buf_span(&run->out), text);
+		letter = 'Z';
+		if (buf_err(&run->out) == 0)
+			letter = fold_report(&end, buf_span(&run->out), text);
 		task_settle(t, run->rcpt, letter,
 		    buf_err(&run->out) < 0 || buf_err(text) < 0
 			? span_cstr(no_memory)

@@ -236,7 +236,7 @@ read_done(struct worker *w, struct span in)
 	struct {
 		char letter;
 		struct span text;
-	} got[JOB_RCPTS_MAX];
+	} got[JOB_RCPTS_MAX] = { { 0, { NULL, 0 } } };
 	struct task *t = w->task;
 	struct frame f;
 	uint32_t n, i, k = 0;

@@ -207,7 +207,7 @@ decode(struct rspawn *s)
 
 	for (;;) {
 		struct span before = in;
-		struct task *t;
+		struct task *t = NULL;
 		struct frame f;
 		int r = wire_next(&in, JOB_FRAME_MAX, &f);
 
@@ -216,7 +216,7 @@ decode(struct rspawn *s)
 		if (r == 0)
 			r = task_new(
 			    span_head(before, before.len - in.len), &t);
-		if (r < 0) {
+		if (r < 0 || t == NULL) {
 			stop_reading(s, "unable to take a job", r);
 			return;
 		}

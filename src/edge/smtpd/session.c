@@ -17,8 +17,7 @@
 
 enum {
 	LOG_BYTES = 3000,
-	WRITE_PIECE = 4096, /* what a pipe that is writable takes at once */
-	BARE_LF = -100      /* beside enum err: a line ended by LF alone */
+	BARE_LF = -100 /* beside enum err: a line ended by LF alone */
 };
 
 void
@@ -69,7 +68,7 @@ session_refuse(int fd, int r)
 	    r == E_NOMEM ? "421 4.3.0 out of memory (#4.3.0)\r\n"
 			 : "421 4.3.0 unable to read controls (#4.3.0)\r\n";
 
-	err_ignore(fd_write(fd, span_cstr(why), FD_FOREVER));
+	err_ignore(fd_write(fd, span_cstr(why), clock_ms() + TIMEOUT_S * 1000));
 	return 1;
 }
 
@@ -78,8 +77,7 @@ session_set_timer(int fd, uint64_t seconds)
 {
 	const struct timeval t = { .tv_sec = (time_t)seconds };
 
-	return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)) == 0 &&
-	       setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &t, sizeof(t)) == 0;
+	return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)) == 0;
 }
 
 void
@@ -92,24 +90,7 @@ session_say(struct session *s, const char *reply)
 int
 session_flush(struct session *s)
 {
-	struct out *o = &s->out;
-	struct span left;
-
-	/* without a timer a write may block only where poll says it won't */
-	if (s->has_timer || o->err != 0 || o->buf.len == 0)
-		return out_flush(o);
-	left = buf_span(&o->buf);
-	while (left.len > 0 && o->err == 0) {
-		struct span piece = span_head(left, WRITE_PIECE);
-		int64_t deadline = clock_ms() + o->timeout_ms;
-
-		o->err = fd_wait_out(o->fd, deadline);
-		if (o->err == 0)
-			o->err = fd_write(o->fd, piece, deadline);
-		left = span_tail(left, piece.len);
-	}
-	buf_reset(&o->buf);
-	return o->err;
+	return out_flush(&s->out);
 }
 
 /* Read with the socket's own timer: one call where fd_read() takes two. */

@@ -33,7 +33,7 @@ struct session {
 	/* set when the program is to end; NULL if it never is */
 	const volatile sig_atomic_t *must_stop;
 	bool has_log;   /* say on descriptor 2 what happens */
-	bool has_timer; /* the sockets themselves time out */
+	bool has_timer; /* reading from the socket times out by itself */
 	bool may_bare_lf;
 	bool is_closing; /* the last reply has been said */
 
@@ -54,12 +54,12 @@ struct session {
 
 /*
  * Begin a session in s, which need not be initialised, over two
- * descriptors. has_timer: SO_RCVTIMEO and SO_SNDTIMEO are set on them.
+ * descriptors. has_timer: session_set_timer() did its work on infd.
  */
 void session_begin(struct session *s, int infd, int outfd,
     const struct policy *policy, const struct peer *peer, bool has_timer);
 
-/* Make a socket's reads and writes fail after so long. False where that
+/* Make a socket's reads fail after so long. False where that
  * cannot be: it is none. */
 bool session_set_timer(int fd, uint64_t seconds);
 

@@ -62,8 +62,7 @@ run_once(void)
 		code = session_refuse(1, policy.err);
 	} else {
 		read_peer(&peer);
-		has_timer = session_set_timer(0, policy.timeout_s) &&
-			    session_set_timer(1, policy.timeout_s);
+		has_timer = session_set_timer(0, policy.timeout_s);
 		session_begin(&s, 0, 1, &policy, &peer, has_timer);
 		code = session_run(&s);
 		session_end(&s);

@@ -182,22 +182,38 @@ lacks(const struct draft *d, enum field f)
 	return (d->seen & field_bit(f)) == 0;
 }
 
-/*
- * A user name, as a local part. A line feed from the environment must not
- * begin another field.
- */
+/* Append text, whose line ends must not begin another field, as one line. */
+static void
+put_line(struct buf *b, struct span text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		buf_putc(b,
+		    text.p[i] == '\n' || text.p[i] == '\r' ? '?' : text.p[i]);
+}
+
+/* A user name from the environment, as a local part. */
 static void
 put_user(struct buf *b, struct span user)
 {
-	struct buf clean = BUF_INIT(LINE_LIMIT);
+	struct buf line = BUF_INIT(LINE_LIMIT);
 
-	for (size_t i = 0; i < user.len; i++)
-		buf_putc(&clean,
-		    user.p[i] == '\n' || user.p[i] == '\r' ? '?' : user.p[i]);
-	if (buf_err(&clean) < 0)
-		die_failed(buf_err(&clean));
-	address_quote_local(b, buf_span(&clean));
-	buf_free(&clean);
+	put_line(&line, user);
+	if (buf_err(&line) < 0)
+		die_failed(buf_err(&line));
+	address_quote_local(b, buf_span(&line));
+	buf_free(&line);
+}
+
+void
+draft_put_address(struct buf *out, struct span addr)
+{
+	struct buf line = BUF_INIT(ENVELOPE_MAX);
+
+	put_line(&line, addr);
+	if (buf_err(&line) < 0)
+		die_failed(buf_err(&line));
+	address_quote(out, buf_span(&line));
+	buf_free(&line);
 }
 
 static void
@@ -270,15 +286,12 @@ add_from(struct draft *d, struct span name, struct buf *out)
 static void
 add_message_id(struct draft *d, struct buf *out)
 {
-	const struct span idhost = buf_span(&d->set->idhost);
-
 	buf_puts(out, "Message-ID: <");
 	date_digits(out, d->set->now);
 	buf_putc(out, '.');
 	buf_putu(out, (uintmax_t)d->set->pid);
 	buf_puts(out, ".qmail@");
-	for (size_t i = 0; i < idhost.len; i++)
-		buf_putc(out, idhost.p[i] == '\n' ? '?' : idhost.p[i]);
+	put_line(out, buf_span(&d->set->idhost));
 	buf_puts(out, ">\n");
 }
 
@@ -297,7 +310,7 @@ add_followup(struct draft *d, struct buf *out)
 		nul = span_rfind(rest, '\0');
 		addr = nul < rest.len ? span_tail(rest, nul + 1) : rest;
 		buf_puts(out, between);
-		address_quote(out, addr);
+		draft_put_address(out, addr);
 		rest.len -= addr.len;
 		between = ",\n  ";
 	}

@@ -60,6 +60,9 @@ bool draft_is_resent(const struct draft *d);
 /* Append the fields that must go before the kept ones. */
 void draft_added(struct draft *d, struct buf *out);
 
+/* Append an address, quoted, to a line of the header. */
+void draft_put_address(struct buf *out, struct span addr);
+
 /* The sender when nobody named one, appended. */
 void draft_default_sender(struct draft *d, struct buf *sender);
 

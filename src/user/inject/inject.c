@@ -12,7 +12,6 @@
 
 #include "base/err.h"
 #include "draft.h"
-#include "mail/address.h"
 #include "mail/header.h"
 #include "queue/submit.h"
 #include "report.h"
@@ -173,7 +172,7 @@ put_header(struct inject *j, bool has_body)
 
 	if (j->prints) {
 		buf_puts(&added, "Return-Path: <");
-		address_quote(&added, buf_span(&j->sender));
+		draft_put_address(&added, buf_span(&j->sender));
 		buf_puts(&added, ">\n");
 	}
 	draft_added(&j->draft, &added);

@@ -124,6 +124,9 @@ static const struct row rows[] = {
 	{ "a\\", " \"a\\\\\"@dh.dd.org", "a\\@dh.dd.org|" },
 	{ "\"Foo\n Bar\" <a@b.c>", " \"Foo Bar\" <a@b.c>", "a@b.c|" },
 	{ "(x\r\n y) a@b.c", " a@b.c (x y)", "a@b.c|" },
+	/* nothing begins a line of its own */
+	{ "\"a\\\nb\"@c", " \"a b\"@c.dd.org", "a\nb@c.dd.org|" },
+	{ "a\\\n b@c.d", " \"a \"@dh.dd.org, b@c.d", "b@c.d|a\n@dh.dd.org|" },
 	{ "(only words)", " (only words)", "" },
 	{ "undisclosed-recipients:;", " undisclosed-recipients: ;", "" },
 };
