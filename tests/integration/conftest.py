@@ -1,7 +1,19 @@
 """What all integration tests share."""
+import os
+import shutil
+import tempfile
+
 import pytest
 
 from facteur import Instance, Programs
+
+
+def pytest_configure(config):
+    """Folders of this run alone: pytest takes from others the right to enter
+    its own, and another run at the same time would do so under our feet."""
+    config.own_temp = tempfile.mkdtemp(prefix="facteur-tests.")
+    os.chmod(config.own_temp, 0o755)
+    os.environ["PYTEST_DEBUG_TEMPROOT"] = config.own_temp
 
 
 @pytest.fixture
@@ -22,3 +34,7 @@ def pytest_runtest_makereport(item, call):
 
 def pytest_sessionfinish(session):
     Programs.forget()
+
+
+def pytest_unconfigure(config):
+    shutil.rmtree(config.own_temp, ignore_errors=True)

@@ -1,16 +1,34 @@
 """What the tests of qmail-send share: queues made by hand, tidy logs."""
+import contextlib
 import ctypes
 import ctypes.util
 import functools
 import os
 import re
 import struct
+import tempfile
 import time
+from pathlib import Path
 
 from rig import BIN, HELLO, NOBODY, RESULT, SPLIT, Rig, frame, poll
 
-__all__ = ["BIN", "Rig", "poll", "tidy", "message", "note", "ident", "result",
+__all__ = ["BIN", "Rig", "fresh_rig", "poll", "tidy", "message", "note", "ident", "result",
            "HELLO", "frame", "mail_of", "note_of"]
+
+
+@contextlib.contextmanager
+def fresh_rig():
+    """A Rig in a folder of its own, which every user can get at."""
+    with tempfile.TemporaryDirectory(
+            prefix="facteur-send-", ignore_cleanup_errors=True) as top:
+        os.chmod(top, 0o755)
+        here = os.getcwd()
+        rig = Rig(Path(top) / "home")
+        try:
+            yield rig
+        finally:
+            rig.stop()
+            os.chdir(here)  # a Rig works in its home
 
 
 @functools.cache
@@ -72,10 +90,12 @@ def note_of(rig, n):
 
 
 def tidy(log):
-    """A log with A, B, ... for the IDs in the order they come, P for qp."""
+    """A log with A, B, ... for the IDs in the order they come; P, U and B
+    for what depends on process numbers and users."""
     names = {}
     log = re.sub(r"\b(1\d{15})\b", lambda m: names.setdefault(
         m.group(1), chr(ord("A") + len(names))), log)
+    log = re.sub(r": bytes \d+ ", ": bytes B ", log)
     return re.sub(r" qp \d+", " qp P", re.sub(r" uid \d+", " uid U", log))
 
 

@@ -218,12 +218,11 @@ class Resident:
         env = home.env(**env)
         if passed:
             # the shell moves them to where sd_listen_fds(3) wants them
-            fds = [s.fileno() for s in self.socks]
+            high = [fcntl.fcntl(s.fileno(), fcntl.F_DUPFD, 100)
+                    for s in self.socks]
             moves = " ".join(
-                f"{3 + i}<&{100 + i}" for i in range(passed)
+                f"{3 + i}<&{fd}" for i, fd in enumerate(high)
             )
-            for i, fd in enumerate(fds):
-                os.dup2(fd, 100 + i)
             env["LISTEN_FDS"] = str(passed)
             script = (
                 f'exec {moves} </dev/null; LISTEN_PID=$$; export LISTEN_PID; '
@@ -236,13 +235,13 @@ class Resident:
                 stdin=subprocess.DEVNULL if passed else self.socks[0],
                 stderr=log,
                 env=env,
-                pass_fds=[100 + i for i in range(passed)],
+                pass_fds=high if passed else [],
                 **demote(),
             )
-        for i, s in enumerate(self.socks):
+        for s in self.socks:
             s.close()
-            if passed:
-                os.close(100 + i)
+        for fd in high if passed else []:
+            os.close(fd)
 
     def __enter__(self):
         self.wait_for(lambda: "ready" in self.log())

@@ -3,17 +3,16 @@ import re
 
 import pytest
 
-from sendkit import (Rig, ident, mail_of, message, note, note_of, poll, tidy)
+from sendkit import (fresh_rig, ident, mail_of, message, note, note_of, poll, tidy)
 
 DATE = rb"\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d -0000"
 
 
 @pytest.fixture
-def rig(tmp_path):
-    r = Rig(tmp_path / "home")
-    r.mails = []
-    yield r
-    r.stop()
+def rig():
+    with fresh_rig() as r:
+        r.mails = []
+        yield r
 
 
 def refuse(rig, *addrs, text=b"Sorry, no. (#5.1.1)\n"):

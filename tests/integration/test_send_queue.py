@@ -7,14 +7,13 @@ import time
 
 import pytest
 
-from sendkit import (BIN, Rig, ident, message, note, note_of, poll, tidy)
+from sendkit import (BIN, Rig, fresh_rig, ident, message, note, note_of, poll, tidy)
 
 
 @pytest.fixture
-def rig(tmp_path):
-    r = Rig(tmp_path / "home")
-    yield r
-    r.stop()
+def rig():
+    with fresh_rig() as r:
+        yield r
 
 
 def defer(rig):
@@ -395,7 +394,7 @@ def test_term_waits_for_deliveries(rig):
     assert tidy(rig.log) == (
         "status: local 0/10 remote 0/20\n"
         "new msg A\n"
-        "info msg A: bytes 84 from <s@x> qp P uid U\n"
+        "info msg A: bytes B from <s@x> qp P uid U\n"
         "starting delivery 1: msg A to remote a@far.example\n"
         "status: local 0/10 remote 1/20\n"
         "delivery 1: success: ok/\n"
@@ -483,9 +482,9 @@ def test_no_mutex(rig):
     cannot_start(rig, "unable to open mutex")
 
 
-def test_only_one(rig, tmp_path):
+def test_only_one(rig):
     """Oracle 44."""
-    other = Rig(tmp_path / "home")
+    other = Rig(rig.home)
     with rig:
         cannot_start(other, "qmail-send is already running")
 

@@ -71,7 +71,7 @@ class Home:
             more.update(user=user, group=user, extra_groups=[])
         return subprocess.Popen(
             [*wrap, str(self.path / "bin/qmail-start"), *args], env=self.env,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True, **more)
 
     def seen(self, name):

@@ -320,28 +320,55 @@ link_program(void *ctx, const char *name)
 	return 0;
 }
 
-/* Link bin/ to the programs beside this one, unless it is beside them. */
+static bool
+is_same(const struct file_stamp *a, const struct file_stamp *b)
+{
+	return a->ino != 0 && a->dev == b->dev && a->ino == b->ino;
+}
+
+/*
+ * The folder of the programs: that of this one. Where that is a folder of
+ * the system's, with much else in it, the installed home has one of its own.
+ */
+static int
+find_programs(struct buf *dir)
+{
+	static const char installed[] = QH "/bin/qmailctl";
+	struct file_stamp self, other;
+	char path[PATH_LIMIT];
+	struct span exe = { path, 0 };
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path));
+	int r = n < 0 ? err_sys() : 0;
+
+	if (r == 0)
+		r = file_stamp(FILE_CWD, "/proc/self/exe", &self);
+	if (r == 0)
+		r = file_stamp(FILE_CWD, installed, &other);
+	if (r < 0)
+		return r;
+	exe.len = (size_t)n;
+	if (is_same(&other, &self))
+		exe = span_cstr(installed);
+	buf_put(dir, span_head(exe, span_rfind(exe, '/')));
+	return 0;
+}
+
+/* Link bin/ to the programs, unless that is where they are. */
 static void
 link_programs(void)
 {
 	struct buf dir = BUF_INIT(PATH_LIMIT);
-	char self[PATH_LIMIT];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self));
 	struct file_stamp here, there;
 	const char *path;
-	int r = n < 0 ? err_sys() : 0;
+	int r = find_programs(&dir);
 
-	if (r == 0) {
-		struct span exe = { self, (size_t)n };
-
-		buf_put(&dir, span_head(exe, span_rfind(exe, '/')));
+	if (r == 0)
 		r = buf_cstr(&dir, &path);
-	}
 	if (r == 0)
 		r = file_stamp(FILE_CWD, path, &there);
 	if (r == 0)
 		r = file_stamp(FILE_CWD, "bin", &here);
-	if (r == 0 && (here.dev != there.dev || here.ino != there.ino))
+	if (r == 0 && !is_same(&here, &there))
 		r = file_each(FILE_CWD, path, link_program, &dir);
 	if (r < 0)
 		prog_die(EX_SOFT, "unable to link the programs to bin/", r);

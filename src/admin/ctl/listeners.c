@@ -133,8 +133,9 @@ set_name(struct listener *l, const char *protocol, struct span where)
 	return r;
 }
 
-int
-listener_parse(struct span text, struct listener *out, const char **why)
+/* Read one line. E_SYNTAX, and *why is what is wrong with it. */
+static int
+parse_line(struct span text, struct listener *out, const char **why)
 {
 	struct span word = take_word(&text);
 	struct span where = take_word(&text);
@@ -174,7 +175,7 @@ read_line(struct listeners *l, struct span text, size_t line)
 	if (l->n == LISTENERS_MAX)
 		die_line(EX_HARD, line,
 		    (const char *const[2]){ "too many listeners", "" }, 0);
-	if (listener_parse(text, &l->list[l->n], &why) < 0)
+	if (parse_line(text, &l->list[l->n], &why) < 0)
 		die_line(EX_HARD, line, (const char *const[2]){ why, "" }, 0);
 	l->list[l->n++].line = line;
 }

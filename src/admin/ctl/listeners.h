@@ -12,9 +12,6 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
-#include "base/attr.h"
-#include "base/span.h"
-
 enum {
 	LISTENERS_MAX = 64,
 	LISTENER_NAME_MAX = 80 /* "smtp-[" an address of 45 "]:65535" NUL */
@@ -33,13 +30,6 @@ struct listeners {
 	struct listener list[LISTENERS_MAX];
 	size_t n;
 };
-
-/*
- * Read one line, which is neither empty nor a comment. 0, or E_SYNTAX with
- * *why set to what is wrong with it.
- */
-int listener_parse(
-    struct span text, struct listener *out, const char **why) MUST_CHECK;
 
 /* Read control/listeners; exits on a bad line, naming it. No file: none. */
 void listeners_read(struct listeners *l);

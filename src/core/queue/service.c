@@ -24,6 +24,7 @@
 #include "queue/wire.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
+#include "sys/file.h"
 #include "sys/home.h"
 #include "sys/log.h"
 #include "sys/priv.h"
@@ -419,6 +420,40 @@ begin_anew(struct service *s)
 	prog_die(EX_SOFT, "unable to start anew", err_sys());
 }
 
+static bool
+has_worker(const struct service *s)
+{
+	for (size_t i = 0; i < WORKERS; i++)
+		if (s->pid[i] != 0)
+			return true;
+	return false;
+}
+
+/*
+ * Nobody new comes in, and who is being served is served. Only then is the
+ * socket free for the next service.
+ */
+static void
+farewell(struct service *s)
+{
+	int64_t until = clock_ms() + 2 * STALL_MS;
+	struct wait w = WAIT_INIT;
+
+	err_ignore(file_unlink(FILE_CWD, "run/queue")); /* may not be ours */
+	fd_close(&s->listener);
+	dismiss_workers(s);
+	while (has_worker(s) && clock_ms() < until) {
+		wait_reset(&w);
+		(void)wait_in(&w, s->signals);
+		wait_until(&w, until);
+		if (wait_run(&w) < 0)
+			break;
+		while (sig_next(s->signals) != 0)
+			reap(s);
+	}
+	wait_free(&w);
+}
+
 static void
 watch(struct service *s)
 {
@@ -447,7 +482,7 @@ watch(struct service *s)
 			begin_anew(s);
 	}
 	wait_free(&w);
-	dismiss_workers(s);
+	farewell(s);
 }
 
 /*

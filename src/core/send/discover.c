@@ -157,7 +157,7 @@ discover_scan(struct send *s)
 	if (r < 0 || k.is_short) {
 		journal_say(&s->journal,
 		    "warning: trouble reading queue/todo; will try again later");
-		s->scan_at = clock_ms() + SCHEDULE_TROUBLE * 1000;
+		s->scan_at = clock_ms() + SCHEDULE_TROUBLE_MS;
 	}
 	/* the directory has no order worth keeping: oldest first */
 	if (k.n > 0)

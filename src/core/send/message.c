@@ -9,6 +9,7 @@
 #include "sys/fd.h"
 
 enum {
+	FILE_MAX = ENVELOPE_MAX + 8192,
 	VERIFY_AT_ONCE = 1024 * 1024, /* bytes */
 	NOTE_LARGE = 64 * 1024,       /* not to be written in every turn */
 	NOTE_LARGE_MS = 1000
@@ -173,7 +174,7 @@ message_note(struct send *s, struct active *a, bool must_sync)
 	if (r < 0) {
 		journal_say_file(&s->journal, "warning: trouble writing to ",
 		    "info", a->id, "; will try again later");
-		a->note_at = now + SCHEDULE_TROUBLE * 1000;
+		a->note_at = now + SCHEDULE_TROUBLE_MS;
 		return false;
 	}
 	a->note_at = size > NOTE_LARGE ? now + NOTE_LARGE_MS : 0;
@@ -251,7 +252,7 @@ message_place(struct send *s, const struct active *a)
 static void
 missing(struct send *s, uint32_t slot)
 {
-	struct buf file = BUF_INIT(ENVELOPE_MAX * 2);
+	struct buf file = BUF_INIT(FILE_MAX);
 	struct envelope e;
 
 	if (store_envelope(s->store, table_at(s->table, slot)->id, &file, &e) ==

@@ -132,7 +132,7 @@ put_flat(struct buf *b, struct span text)
 		if (c == '\n' || c == '\t')
 			buf_putc(b, ' ');
 		else
-			buf_putc(b, ascii_is_print(c) ? (char)c : '?');
+			buf_putc(b, (char)(ascii_is_print(c) ? c : '?'));
 	}
 }
 

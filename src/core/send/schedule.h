@@ -9,7 +9,8 @@
 
 #include "queue/note.h"
 
-enum { SCHEDULE_TROUBLE = 123 }; /* seconds until trouble is tried again */
+/* seconds, milliseconds until trouble is tried again */
+enum { SCHEDULE_TROUBLE = 123, SCHEDULE_TROUBLE_MS = 123 * 1000 };
 
 /*
  * The attempt after one that begins now, for a message accepted at birth:
