@@ -1,4 +1,5 @@
 """What all integration tests share."""
+import atexit
 import os
 import shutil
 import tempfile
@@ -13,6 +14,8 @@ def pytest_configure(config):
     its own, and another run at the same time would do so under our feet."""
     config.own_temp = tempfile.mkdtemp(prefix="facteur-tests.")
     os.chmod(config.own_temp, 0o755)
+    # after pytest's own cleaning, which is registered later
+    atexit.register(shutil.rmtree, config.own_temp, ignore_errors=True)
     os.environ["PYTEST_DEBUG_TEMPROOT"] = config.own_temp
 
 
@@ -34,7 +37,3 @@ def pytest_runtest_makereport(item, call):
 
 def pytest_sessionfinish(session):
     Programs.forget()
-
-
-def pytest_unconfigure(config):
-    shutil.rmtree(config.own_temp, ignore_errors=True)

@@ -104,7 +104,9 @@ def test_bounce_is_tried_again(rig):
 
 
 def test_removal_is_tried_again(rig):
-    n = message(rig, b"s@x", [b"l@local.example"])
+    n = ident() | 1
+    n += 2 * (n % 23 == 0)  # the queue service looks whether 0 is writable
+    message(rig, b"s@x", [b"l@local.example"], n=n)
     folder = rig.file("todo", n).parent
     folder.chmod(0o500)
     with rig:
