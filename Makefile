@@ -45,8 +45,12 @@ $(foreach l,$(present),$(eval $(call library,$(l))))
 # A room with `script = name` instead of C sources installs that script.
 define room
 program =
-script =
+script  =
+links   =
 include $(1)/room.mk
+programs: $$(addprefix $(B)/bin/,$$(links))
+$$(addprefix $(B)/bin/,$$(links)): $(B)/bin/$$(program)
+	ln -sfn $$(<F) $$@
 ifneq ($$(script),)
 programs: $(B)/bin/$$(program)
 $(B)/bin/$$(program): $(1)/$$(script)

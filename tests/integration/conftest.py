@@ -6,7 +6,15 @@ import tempfile
 
 import pytest
 
-from facteur import Instance, Programs
+from facteur import ROOT, Instance, Programs
+
+
+@pytest.fixture(autouse=True)
+def same_folder():
+    """No test is left in a folder that another removed."""
+    os.chdir(ROOT)
+    yield
+    os.chdir(ROOT)
 
 
 def pytest_configure(config):
