@@ -117,6 +117,16 @@ def processes(home):
     return found
 
 
+def status_of(pid):
+    """/proc/PID/status as a dict of lists of words; {} when it is gone."""
+    try:
+        lines = Path("/proc", str(pid), "status").read_text().splitlines()
+    except OSError:
+        return {}
+    return {name: rest.split() for name, _, rest in
+            (line.partition(":") for line in lines)}
+
+
 class Instance:
     """One private home and what runs in it."""
 

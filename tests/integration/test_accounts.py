@@ -6,7 +6,7 @@ import pytest
 
 from accounts import ALIAS, JOE, JOES, NOFILES, QMAIL, QMAILP, QMAILQ, System
 from accounts import needs_accounts
-from facteur import Programs, free_port, poll, processes
+from facteur import Programs, free_port, poll, processes, status_of
 
 QMAILD, QMAILL, QMAILR, QMAILS = range(30013, 30017)
 
@@ -78,10 +78,9 @@ def test_each_program_has_its_account(system):
 
     uids = {}
     for pid, name in processes(system.home).items():
-        for line in open(f"/proc/{pid}/status"):
-            if line.startswith("Uid:"):
-                uids.setdefault(name, set()).add(
-                    tuple(map(int, line.split()[1:])))
+        status = status_of(pid)
+        if status:
+            uids.setdefault(name, set()).add(tuple(map(int, status["Uid"])))
     # each uid in all its four forms: nobody can go back
     assert uids.pop("qmailctl") == {(0,) * 4}
     assert uids.pop("qmail-lspawn") == {(0,) * 4}

@@ -226,7 +226,10 @@ advance_stop(struct crew *c)
 	while (stage_is_over(c)) {
 		if (++c->stage == STAGES)
 			return true;
-		signal_stage(c, clock_ms() < c->kill_at ? SIGTERM : SIGKILL);
+		/* that one had to be killed is no reason to kill the next */
+		if (clock_ms() + GRACE_MS > c->kill_at)
+			c->kill_at = clock_ms() + GRACE_MS;
+		signal_stage(c, SIGTERM);
 	}
 	return false;
 }

@@ -18,7 +18,8 @@
 #include "state.h"
 
 enum {
-	STOP_MS = 60 * 1000, /* to end in peace, for all together */
+	STOP_MS = 60 * 1000, /* to end in peace, for all together; */
+	GRACE_MS = 3000,     /* but for each at least this */
 	BACKOFF_MS = 500,    /* first pause of one that keeps dying */
 	BACKOFF_MAX_MS = 10000,
 	SHORT_LIFE_MS = 1000 /* one that lived longer is not "dying" */

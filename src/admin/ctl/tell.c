@@ -45,8 +45,7 @@ show(const struct state_entry *e)
 		say(PARTS(e->name, ": up (pid ", pid, ") ", age, " seconds, ",
 		    restarts, " restarts"));
 	else
-		say(PARTS(e->name, ": down ", age, " seconds, ", restarts,
-		    " restarts"));
+		say(PARTS(e->name, ": down, ", restarts, " restarts"));
 }
 
 static int
