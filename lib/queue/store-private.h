@@ -17,8 +17,9 @@ struct store {
 	int info[STORE_SPLIT];
 	int quarantine;
 	int mutex;
-	int trigger; /* the end this process uses, -1 when closed */
-	uid_t owner; /* of mess/: who wrote the messages */
+	int cleaning; /* the folder mess, locked; -1 when not */
+	int trigger;  /* the end this process uses, -1 when closed */
+	uid_t owner;  /* of mess/: who wrote the messages */
 	bool mess_changed[STORE_SPLIT], todo_changed[STORE_SPLIT];
 };
 

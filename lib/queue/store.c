@@ -85,6 +85,7 @@ store_open(struct store **out)
 	if (s == NULL)
 		return E_NOMEM;
 	s->queue = s->quarantine = s->mutex = s->trigger = -1;
+	s->cleaning = -1;
 	for (size_t i = 0; i < STORE_SPLIT; i++)
 		s->mess[i] = s->todo[i] = s->info[i] = -1;
 	r = file_open_dir(FILE_CWD, "queue", &s->queue);
@@ -112,6 +113,7 @@ store_close(struct store **s)
 	fd_close(&(*s)->queue);
 	fd_close(&(*s)->quarantine);
 	fd_close(&(*s)->mutex);
+	fd_close(&(*s)->cleaning);
 	fd_close(&(*s)->trigger);
 	mem_free(*s);
 	*s = NULL;
@@ -331,6 +333,27 @@ store_mutex(struct store *s)
 	int r = file_open(s->queue, "lock/sendmutex", O_WRONLY, 0, &s->mutex);
 
 	return r < 0 ? r : lock_try(s->mutex);
+}
+
+int
+store_clean_lock(struct store *s, int64_t deadline)
+{
+	int r = 0;
+
+	if (s->cleaning >= 0)
+		return 0;
+	r = file_open_dir(s->queue, "mess", &s->cleaning);
+	if (r == 0)
+		r = lock_wait(s->cleaning, deadline);
+	if (r < 0)
+		fd_close(&s->cleaning);
+	return r;
+}
+
+void
+store_clean_unlock(struct store *s)
+{
+	fd_close(&s->cleaning);
 }
 
 int

@@ -107,6 +107,15 @@ int store_sync(struct store *s) MUST_CHECK;
  */
 int store_sweep(struct store *s, int64_t age) MUST_CHECK;
 
+/*
+ * One qmail-clean at a time: take the lock before the first removal, and
+ * keep it until exit. qmail-send waits for it (and lets it go again) before
+ * it looks at the queue: then nothing that an earlier one finished is still
+ * on its way out. E_TIMEOUT.
+ */
+int store_clean_lock(struct store *s, int64_t deadline) MUST_CHECK;
+void store_clean_unlock(struct store *s);
+
 /* --- the trigger --- */
 
 /* Open the reading end, which never sees end of file. */

@@ -33,6 +33,7 @@ enum {
 	SYNC_MS = 500,
 	SWEEP_AGE = 36 * 3600,   /* contract queue.md 2.4 */
 	SWEEP_MS = 76431 * 1000, /* and its interval */
+	LOCK_MS = 30 * 1000,
 	REPLY_MS = 60 * 1000
 };
 
@@ -103,6 +104,12 @@ obey(struct clean *c, struct span request)
 
 	if (num_parse(span_head(rest, space), UINT64_MAX, &id) < 0)
 		return 'x';
+	/* the one before us may still be at work for the last qmail-send */
+	r = store_clean_lock(c->store, clock_ms() + LOCK_MS);
+	if (r < 0) {
+		log_err("unable to lock queue/mess", r);
+		return '!';
+	}
 	for (size_t i = 0; i < sizeof(requests) / sizeof(*requests); i++) {
 		if (!span_eq(verb, span_cstr(requests[i].verb)))
 			continue;

@@ -31,20 +31,6 @@ finish_end(struct send *s, struct active *a)
 	finish_clean(s, slot);
 }
 
-void
-finish_clean(struct send *s, uint32_t slot)
-{
-	struct entry *e = table_at(s->table, slot);
-
-	message_leave(s, slot);
-	e->stage = STAGE_CLEAN;
-	/* the note goes after the envelope: else its recipients would get
-	 * the message again */
-	if (cleaner_ask(&s->cleaner, e->has_note ? CLEAN_TODO : CLEAN_FOOP,
-		e->id, NULL) < 0)
-		message_again(s, slot, STAGE_CLEAN);
-}
-
 static void
 log_trouble(struct send *s, const struct request *q)
 {
@@ -98,8 +84,6 @@ remember(struct send *s, uint32_t slot)
 	struct active *a;
 
 	message_again(s, slot, STAGE_CLEAN);
-	if (table_at(s->table, slot)->has_note)
-		return;
 	a = message_load(s, slot);
 	if (a == NULL)
 		return; /* its envelope is gone: that is enough */
@@ -107,6 +91,20 @@ remember(struct send *s, uint32_t slot)
 		active_done(a, i);
 	(void)message_note(s, a, true); /* which logs its failure */
 	message_unload(s, a);
+}
+
+void
+finish_clean(struct send *s, uint32_t slot)
+{
+	struct entry *e = table_at(s->table, slot);
+
+	message_leave(s, slot);
+	e->stage = STAGE_CLEAN;
+	/* the note goes after the envelope: else its recipients would get
+	 * the message again */
+	if (cleaner_ask(&s->cleaner, e->has_note ? CLEAN_TODO : CLEAN_FOOP,
+		e->id, NULL) < 0)
+		remember(s, slot);
 }
 
 void
@@ -133,4 +131,20 @@ finish_answer(void *ctx, const struct request *q, char answer)
 		drop_note(s, slot);
 	else
 		message_forget(s, slot);
+}
+
+void
+finish_unanswered(struct send *s)
+{
+	struct cleaner *c = &s->cleaner;
+
+	for (; c->n > 0; c->n--) {
+		const struct request *q = &c->asked[c->first];
+		uint32_t slot = table_find(s->table, q->id);
+
+		if ((q->verb == CLEAN_FOOP || q->verb == CLEAN_TODO) &&
+		    slot != TABLE_NONE)
+			remember(s, slot);
+		c->first = (c->first + 1) & (c->cap - 1);
+	}
 }

@@ -157,6 +157,11 @@ start(struct send *s)
 		buf_puts(b, err_text(r));
 		journal_end(&s->journal);
 	}
+	/* what an earlier qmail-send finished is not to be found again */
+	if (store_clean_lock(s->store, clock_ms() + HELLO_MS) < 0)
+		journal_say(&s->journal,
+		    "warning: an earlier qmail-clean is still at work");
+	store_clean_unlock(s->store);
 	s->now = clock_real();
 	discover_scan(s);
 	deliver_status(s);
@@ -206,6 +211,7 @@ lose_cleaner(struct send *s)
 	journal_say(
 	    &s->journal, "alert: oh no! lost qmail-clean connection! dying...");
 	s->cleaner.is_alive = false;
+	finish_unanswered(s);
 	send_stop(s, EX_SOFT);
 }
 

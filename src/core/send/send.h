@@ -159,6 +159,11 @@ void finish_message(struct send *s, struct active *a);
 void finish_end(struct send *s, struct active *a);
 /* Remove a message that has ended. */
 void finish_clean(struct send *s, uint32_t slot);
+/*
+ * qmail-clean is lost: note of all that it was asked to remove that it is
+ * done, so that the next start does not deliver it again.
+ */
+void finish_unanswered(struct send *s);
 cleaner_answer_fn finish_answer;
 
 /* --- bounce.c --- */

@@ -3,5 +3,5 @@ program = qmail-start
 uses    = sys base
 runs_as = root
 owner   = root:qmail
-mode    = 0700
+mode    = 0755
 man     = qmail-start.8
