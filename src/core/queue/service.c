@@ -318,6 +318,7 @@ struct service {
 	pid_t pid[WORKERS];
 	int64_t started[WORKERS]; /* so that a dying worker is not a storm */
 	bool must_renew;
+	bool is_bound; /* we made the socket */
 };
 
 /* The sigset of the master is blocked; a worker wants none of that. */
@@ -439,7 +440,10 @@ farewell(struct service *s)
 	int64_t until = clock_ms() + 2 * STALL_MS;
 	struct wait w = WAIT_INIT;
 
-	err_ignore(file_unlink(FILE_CWD, "run/queue")); /* may not be ours */
+	/* a socket we were given is for the next service as well; the name
+	 * may be in a folder we may not write */
+	if (s->is_bound)
+		err_ignore(file_unlink(FILE_CWD, "run/queue"));
 	fd_close(&s->listener);
 	dismiss_workers(s);
 	while (has_worker(s) && clock_ms() < until) {
@@ -522,6 +526,7 @@ service_run(void)
 		r = fd_cloexec(0, true);
 	} else {
 		r = sock_listen("run/queue", 0666, BACKLOG, &s.listener);
+		s.is_bound = r == 0;
 	}
 	if (r == E_BUSY)
 		prog_die(EX_SOFT, "run/queue: already running", 0);
