@@ -22,6 +22,13 @@
 
 enum { GATHER = 64 * 1024, FILE_MODE = 0640, ID_TRIES = 1000 };
 
+/* A file being written. */
+struct unnamed {
+	int fd;        /* -1 when closed */
+	int at;        /* the folder it is in */
+	bool is_named; /* by us, PID.tmp, for want of O_TMPFILE */
+};
+
 struct accept {
 	struct store *s;
 	struct gsync *gsync;
@@ -29,7 +36,7 @@ struct accept {
 	struct buf gathered; /* bytes not written yet */
 	struct buf envelope;
 	uint64_t size;
-	int fd; /* of the message, -1 between messages */
+	struct unnamed mess; /* closed between messages */
 };
 
 int
@@ -41,7 +48,7 @@ accept_new(struct store *s, struct gsync *g, struct accept **out)
 		return E_NOMEM;
 	a->s = s;
 	a->gsync = g;
-	a->fd = -1;
+	a->mess.fd = -1;
 	a->gathered = BUF_INIT(2 * GATHER);
 	a->envelope = BUF_INIT(ENVELOPE_MAX + 4096);
 	a->hash = hash_new();
@@ -51,6 +58,53 @@ accept_new(struct store *s, struct gsync *g, struct accept **out)
 	}
 	*out = a;
 	return 0;
+}
+
+/*
+ * Open a file without a name in folder at. Where the file system has no
+ * such thing it has one of our own until publish() gives it the real one.
+ */
+static int
+open_unnamed(int at, struct unnamed *u)
+{
+	char name[NAME_MAX_ID];
+	int r = file_unnamed(at, ".", FILE_MODE, &u->fd);
+
+	u->at = at;
+	u->is_named = r == E_ABSENT;
+	if (!u->is_named)
+		return r;
+	return file_open(at, store_name(name, (uint64_t)getpid(), ".tmp"),
+	    O_RDWR | O_CREAT | O_TRUNC, FILE_MODE, &u->fd);
+}
+
+/* Take away the name of our own: the next file must not be this one. */
+static int
+drop_own_name(struct unnamed *u)
+{
+	char name[NAME_MAX_ID];
+
+	if (!u->is_named)
+		return 0;
+	u->is_named = false;
+	return file_unlink(u->at, store_name(name, (uint64_t)getpid(), ".tmp"));
+}
+
+/* Give the file its name. E_BUSY when the name is taken. */
+static int
+publish(struct unnamed *u, int at, const char *name)
+{
+	int r = file_link_unnamed(u->fd, at, name);
+
+	return r == 0 ? drop_own_name(u) : r;
+}
+
+static void
+discard(struct unnamed *u)
+{
+	if (u->fd >= 0)
+		err_ignore(drop_own_name(u)); /* swept, one day */
+	fd_close(&u->fd);
 }
 
 void
@@ -69,43 +123,10 @@ accept_destroy(struct accept **a)
 void
 accept_abort(struct accept *a)
 {
-	fd_close(&a->fd);
+	discard(&a->mess);
 	buf_reset(&a->gathered);
 	(void)hash_end(a->hash);
 	a->size = 0;
-}
-
-/*
- * A file without a name in folder at. Where the file system has no such
- * thing: a file whose name is taken away at once cannot be linked again,
- * so there the name stays until publish() has given it the real one.
- */
-static int
-open_unnamed(int at, int *fd)
-{
-	char name[NAME_MAX_ID];
-	int r = file_unnamed(at, ".", FILE_MODE, fd);
-
-	if (r != E_ABSENT)
-		return r;
-	return file_open(at, store_name(name, (uint64_t)getpid(), ".tmp"),
-	    O_RDWR | O_CREAT | O_TRUNC, FILE_MODE, fd);
-}
-
-/* Give the file its name. E_BUSY when the name is taken. */
-static int
-publish(int fd, int from, int at, const char *name)
-{
-	char temporary[NAME_MAX_ID];
-	int r = file_link_unnamed(fd, at, name);
-
-	(void)store_name(temporary, (uint64_t)getpid(), ".tmp");
-	if (r == E_ABSENT) {
-		if (linkat(from, temporary, at, name, 0) < 0)
-			return errno == EEXIST ? E_BUSY : err_sys();
-		r = file_unlink(from, temporary);
-	}
-	return r;
 }
 
 int
@@ -115,7 +136,7 @@ accept_begin(struct accept *a)
 
 	accept_abort(a);
 	r = store_folder(a->s, a->s->mess, "mess", clock_real_us(), &at);
-	return r < 0 ? r : open_unnamed(at, &a->fd);
+	return r < 0 ? r : open_unnamed(at, &a->mess);
 }
 
 static int
@@ -128,7 +149,7 @@ flush(struct accept *a)
 		return 0;
 	hash_put(a->hash, s);
 	a->size += s.len;
-	r = fd_write(a->fd, s, FD_FOREVER);
+	r = fd_write(a->mess.fd, s, FD_FOREVER);
 	buf_reset(&a->gathered);
 	return r;
 }
@@ -157,15 +178,12 @@ claim(struct accept *a, uint64_t *id)
 {
 	uint64_t first = clock_real_us();
 	char name[NAME_MAX_ID];
-	int from, at, r;
+	int at, r;
 
-	r = store_folder(a->s, a->s->mess, "mess", first, &from);
-	if (r < 0)
-		return r;
 	for (uint64_t n = first; n < first + ID_TRIES; n++) {
 		r = store_folder(a->s, a->s->mess, "mess", n, &at);
 		if (r == 0)
-			r = publish(a->fd, from, at, store_name(name, n, ""));
+			r = publish(&a->mess, at, store_name(name, n, ""));
 		if (r == E_BUSY)
 			continue;
 		*id = n;
@@ -174,9 +192,9 @@ claim(struct accept *a, uint64_t *id)
 	return E_BUSY;
 }
 
-/* Write and link the envelope; the descriptor stays open in *fd. */
+/* Write and link the envelope; it stays open in *todo. */
 static int
-write_envelope(struct accept *a, const struct envelope *e, int *fd)
+write_envelope(struct accept *a, const struct envelope *e, struct unnamed *todo)
 {
 	char name[NAME_MAX_ID];
 	int at, r;
@@ -187,11 +205,11 @@ write_envelope(struct accept *a, const struct envelope *e, int *fd)
 	if (r == 0)
 		r = store_folder(a->s, a->s->todo, "todo", e->id, &at);
 	if (r == 0)
-		r = open_unnamed(at, fd);
+		r = open_unnamed(at, todo);
 	if (r == 0)
-		r = fd_write(*fd, buf_span(&a->envelope), FD_FOREVER);
+		r = fd_write(todo->fd, buf_span(&a->envelope), FD_FOREVER);
 	if (r == 0)
-		r = publish(*fd, at, at, store_name(name, e->id, ""));
+		r = publish(todo, at, store_name(name, e->id, ""));
 	return r;
 }
 
@@ -206,9 +224,9 @@ sync_own(struct accept *a, uint64_t id, int todo)
 	size_t n = id % STORE_SPLIT;
 	int r;
 
-	(void)sync_file_range(a->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	(void)sync_file_range(a->mess.fd, 0, 0, SYNC_FILE_RANGE_WRITE);
 	(void)sync_file_range(todo, 0, 0, SYNC_FILE_RANGE_WRITE);
-	r = file_sync(a->fd);
+	r = file_sync(a->mess.fd);
 	if (r == 0)
 		r = file_sync(todo);
 	if (r == 0)
@@ -258,7 +276,7 @@ pull_trigger(struct store *s, uint64_t id)
 int
 accept_commit(struct accept *a, struct envelope *e)
 {
-	int todo = -1;
+	struct unnamed todo = { .fd = -1 };
 	int r;
 
 	r = flush(a);
@@ -271,14 +289,14 @@ accept_commit(struct accept *a, struct envelope *e)
 		goto out;
 	r = write_envelope(a, e, &todo);
 	if (r == 0)
-		r = sync_all(a, e->id, todo);
+		r = sync_all(a, e->id, todo.fd);
 	if (r < 0)
 		/* a copy that stays is a duplicate; that is allowed */
 		err_ignore(store_remove(a->s, e->id, STORE_TODO | STORE_MESS));
 	else
 		pull_trigger(a->s, e->id);
 out:
-	fd_close(&todo);
+	discard(&todo);
 	accept_abort(a);
 	return r;
 }

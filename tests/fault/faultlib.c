@@ -74,6 +74,12 @@ openat(int at, const char *path, int flags, ...)
 		mode = va_arg(ap, mode_t);
 		va_end(ap);
 	}
+	/* a file system that does not know it */
+	if ((flags & O_TMPFILE) == O_TMPFILE &&
+	    getenv("FAULT_NO_TMPFILE") != NULL) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
 	return is_it(OPEN) ? -1 : REAL(openat)(at, path, flags, mode);
 }
 

@@ -142,3 +142,26 @@ def test_note(tmp_path, faultlib, call):
         assert rig.inject(b"s@x", [b"last@local.example"]) == 0
         poll(lambda: b"last@local.example" in addresses(rig), "life goes on")
     assert len(addresses(rig)) == len(set(addresses(rig)))
+
+
+@pytest.mark.parametrize("call", [None, "write", "fsync", "link"])
+def test_without_unnamed_files(tmp_path, faultlib, call):
+    """A file system without O_TMPFILE: each message is a file of its own,
+    and no temporary name stays."""
+    rig, plan = rig_with(tmp_path, faultlib, ["qmail-queue"])
+    rig.preload["qmail-queue"]["FAULT_NO_TMPFILE"] = "1"
+    rig.verdict = lambda d: ("Z", b"later\n")
+    with rig:
+        bodies = {}
+        for i in range(40):
+            if call and i % 3 == 1:
+                plan.arm(call, 1 + i % 2, errno.EIO)
+            text = f"Subject: {i}\n\n{'x' * i}\n".encode()
+            if rig.inject(b"s@x", [f"r{i}@local.example".encode()], text) == 0:
+                bodies[i] = text
+            plan.disarm()
+        assert len(bodies) >= 26
+        kept = {rig.file("mess", i).read_bytes().split(b"\n", 1)[1] for i in rig.ids()}
+        assert kept == set(bodies.values())
+        assert not list((rig.home / "queue").glob("*/*/*.tmp"))
+        assert not rig.lines("alert: ")
