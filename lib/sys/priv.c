@@ -111,19 +111,38 @@ missing(const char *what, const char *name)
 	exit(EX_SOFT);
 }
 
+uid_t
+priv_need_user(const char *name)
+{
+	uid_t uid = (uid_t)-1; /* nobody, until found */
+	gid_t primary;
+
+	if (priv_user(name, &uid, &primary) < 0)
+		missing("user", name);
+	return uid;
+}
+
+gid_t
+priv_need_group(const char *name)
+{
+	gid_t gid = (gid_t)-1;
+
+	if (priv_group(name, &gid) < 0)
+		missing("group", name);
+	return gid;
+}
+
 void
 priv_become(const char *user, const char *group)
 {
-	uid_t uid = (uid_t)-1; /* nobody, until found */
-	gid_t primary, gid = (gid_t)-1;
+	uid_t uid;
+	gid_t gid;
 	int r;
 
 	if (!priv_is_root())
 		return;
-	if (priv_user(user, &uid, &primary) < 0)
-		missing("user", user);
-	if (priv_group(group, &gid) < 0)
-		missing("group", group);
+	uid = priv_need_user(user);
+	gid = priv_need_group(group);
 	r = priv_drop(uid, gid);
 	if (r < 0)
 		prog_die_file(EX_SOFT, "unable to become", user, r);

@@ -31,6 +31,13 @@ int priv_group(const char *name, gid_t *gid) MUST_CHECK;
 int priv_drop(uid_t uid, gid_t gid) MUST_CHECK;
 
 /*
+ * The same for accounts a program cannot do without: if there is none, exit
+ * 111 with "fatal: unable to find user NAME" / "group NAME" on descriptor 2.
+ */
+uid_t priv_need_user(const char *name) MUST_CHECK;
+gid_t priv_need_group(const char *name) MUST_CHECK;
+
+/*
  * As root: become the named account with the named group, or exit 111 with
  * "fatal: unable to find user NAME" / "group NAME" on descriptor 2.
  * As anybody else: nothing.

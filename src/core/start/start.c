@@ -59,48 +59,13 @@ struct partner {
 
 /* --- accounts --- */
 
-static void NORETURN
-missing(const char *what, const char *name)
-{
-	struct buf line = BUF_INIT(1024);
-
-	buf_puts(&line, "fatal: unable to find ");
-	buf_puts(&line, what);
-	buf_putc(&line, ' ');
-	buf_puts(&line, name);
-	buf_putc(&line, '\n');
-	if (buf_err(&line) == 0)
-		err_ignore(fd_write(2, buf_span(&line), FD_FOREVER));
-	exit(EX_SOFT);
-}
-
-static uid_t
-user(const char *name)
-{
-	uid_t uid;
-	gid_t primary;
-
-	if (priv_user(name, &uid, &primary) < 0)
-		missing("user", name);
-	return uid;
-}
-
-static gid_t
-group(const char *name)
-{
-	gid_t gid;
-
-	if (priv_group(name, &gid) < 0)
-		missing("group", name);
-	return gid;
-}
-
 static void
 find_identities(struct identities *ids)
 {
-	uid_t l = user("qmaill"), q = user("qmailq");
-	uid_t r = user("qmailr"), s = user("qmails");
-	gid_t qmail = group("qmail"), nofiles = group("nofiles");
+	uid_t l = priv_need_user("qmaill"), q = priv_need_user("qmailq");
+	uid_t r = priv_need_user("qmailr"), s = priv_need_user("qmails");
+	gid_t qmail = priv_need_group("qmail"),
+	      nofiles = priv_need_group("nofiles");
 
 	ids->log = (struct identity){ l, nofiles, nofiles };
 	ids->lspawn = (struct identity){ 0, qmail, qmail };
