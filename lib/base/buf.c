@@ -132,14 +132,20 @@ buf_cut(struct buf *b, size_t n)
 }
 
 void
-buf_drop(struct buf *b, size_t n)
+buf_remove(struct buf *b, size_t at, size_t n)
 {
-	if (n > b->len)
+	if (at > b->len || n > b->len - at)
 		abort();
 	if (n == 0)
 		return;
-	memmove(b->p, b->p + n, b->len - n);
+	memmove(b->p + at, b->p + at + n, b->len - at - n);
 	b->len -= n;
+}
+
+void
+buf_drop(struct buf *b, size_t n)
+{
+	buf_remove(b, 0, n);
 }
 
 int

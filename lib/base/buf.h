@@ -68,6 +68,9 @@ void buf_cut(struct buf *b, size_t n);
 /* Remove the first n bytes; n must not be above the length. */
 void buf_drop(struct buf *b, size_t n);
 
+/* Remove n bytes from offset at on; they must all be there. */
+void buf_remove(struct buf *b, size_t at, size_t n);
+
 /* 0, or why a put failed since the last reset: E_NOMEM or E_TOOBIG. */
 int buf_err(const struct buf *b) MUST_CHECK;
 

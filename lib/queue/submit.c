@@ -234,14 +234,25 @@ submit(struct span prefix, struct spool *msg, struct span envelope,
     struct submitted *out)
 {
 	const char *program = env_get("QMAILQUEUE");
+	struct buf plain = BUF_INIT(ENVELOPE_MAX);
+	struct envelope e;
+	size_t used;
 
 	*out = (struct submitted){ .code = SUBMIT_WRITE };
 	if (spool_err(msg) < 0)
 		return;
-	if (program != NULL)
-		submit_program(program, prefix, msg, envelope, out);
-	else
+	if (program == NULL) {
 		submit_service(prefix, msg, envelope, out);
+		return;
+	}
+	/* what is wrong with it the program may say */
+	if (envelope_read(envelope, true, &e, &used) == 0) {
+		envelope_plain(&plain, &e);
+		if (buf_err(&plain) == 0)
+			envelope = buf_span(&plain);
+	}
+	submit_program(program, prefix, msg, envelope, out);
+	buf_free(&plain);
 }
 
 static const struct {

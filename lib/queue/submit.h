@@ -49,8 +49,9 @@ struct submitted {
 
 /*
  * Hand in a message: prefix (a Received or Delivered-To line, or empty),
- * then the spool. envelope is the classic form, final NUL included. Always
- * fills *out; how it ended is out->code.
+ * then the spool. envelope is what envelope_put_sender(), _rcpt() and _end()
+ * compose, or the classic form; a program gets it without what is not
+ * classic. Always fills *out; how it ended is out->code.
  */
 void submit(struct span prefix, struct spool *msg, struct span envelope,
     struct submitted *out);

@@ -32,14 +32,12 @@
 static int
 read_envelope(struct buf *envelope)
 {
-	struct span sender, rcpts;
-	uint32_t nrcpt;
+	struct envelope e;
 	size_t used, got;
 	int r;
 
 	for (;;) {
-		r = envelope_classic(
-		    buf_span(envelope), &sender, &rcpts, &nrcpt, &used);
+		r = envelope_read(buf_span(envelope), false, &e, &used);
 		if (r != E_EOF)
 			break;
 		/* twice as much each time: the check starts over */

@@ -176,7 +176,7 @@ take_message(struct worker *w, const struct client *c, uint64_t *id)
 		.pid = (uint64_t)c->peer.pid,
 		.node = span_cstr(w->node) };
 	struct frame f;
-	struct span rest, classic;
+	struct span rest, handed;
 	struct buf kept = BUF_INIT(ENVELOPE_MAX);
 	uint64_t size;
 	size_t used;
@@ -188,21 +188,20 @@ take_message(struct worker *w, const struct client *c, uint64_t *id)
 	if (r < 0)
 		return r == E_EOF ? SUBMIT_READ : SUBMIT_SYNTAX;
 	size = wire_get_u64(&f);
-	classic = wire_get_bytes(&f);
+	handed = wire_get_bytes(&f);
 	if (wire_err(&f) < 0 || rest.len > size)
 		return SUBMIT_SYNTAX;
-	r = envelope_classic(classic, &e.sender, &e.rcpts, &e.nrcpt, &used);
+	r = envelope_read(handed, true, &e, &used);
 	if (r < 0)
 		return r == E_TOOBIG ? SUBMIT_TOOLONG
 		       : r == E_EOF  ? SUBMIT_READ
 				     : SUBMIT_SYNTAX;
 	if (rest.len < size) {
 		/* the buffer is needed for the rest of the message */
-		buf_put(&kept, classic);
+		buf_put(&kept, handed);
 		if (buf_err(&kept) < 0)
 			return SUBMIT_NOMEM;
-		r = envelope_classic(
-		    buf_span(&kept), &e.sender, &e.rcpts, &e.nrcpt, &used);
+		r = envelope_read(buf_span(&kept), true, &e, &used);
 	}
 	if (r == 0 && accept_begin(w->accept) < 0)
 		r = SUBMIT_FILES;
