@@ -59,6 +59,15 @@ span_rfind(struct span s, char c)
 	return at != NULL ? (size_t)(at - s.p) : s.len;
 }
 
+bool
+span_contains(struct span s, struct span part)
+{
+	for (size_t i = 0; i + part.len <= s.len; i++)
+		if (span_starts(span_tail(s, i), part))
+			return true;
+	return false;
+}
+
 struct span
 span_trim_end(struct span s)
 {

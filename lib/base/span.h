@@ -63,6 +63,9 @@ bool span_ends(struct span s, struct span tail);
 size_t span_find(struct span s, char c);
 size_t span_rfind(struct span s, char c);
 
+/* Whether part is somewhere in s. */
+bool span_contains(struct span s, struct span part);
+
 /* s without the blanks, tabs and line feeds at its end (control files). */
 struct span span_trim_end(struct span s);
 

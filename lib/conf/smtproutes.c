@@ -102,13 +102,11 @@ route_find(const struct map *routes, struct span host, struct span sender,
 }
 
 void
-route_key(const struct map *routes, struct span host, struct span sender,
-    struct buf *key)
+route_key(struct span value, struct span host, struct buf *key)
 {
-	struct span value;
 	size_t i;
 
-	if (route_find(routes, host, sender, &value) && value.len > 0) {
+	if (value.len > 0) {
 		/* no host contains a blank, so the two never meet */
 		buf_puts(key, "via ");
 		buf_put(key, value);

@@ -43,9 +43,9 @@ bool route_find(const struct map *routes, struct span host, struct span sender,
 
 /*
  * Append what two deliveries have in common exactly if they may share a
- * connection: the route if there is one, else the host in lower case.
+ * connection: the value of the route if it is not empty, else the host in
+ * lower case.
  */
-void route_key(const struct map *routes, struct span host, struct span sender,
-    struct buf *key);
+void route_key(struct span value, struct span host, struct buf *key);
 
 #endif

@@ -15,6 +15,7 @@ job_put(struct buf *b, const struct job *j)
 	wire_put_u32(b, j->number);
 	wire_put_u64(b, j->id);
 	wire_put_bytes(b, j->sender);
+	wire_put_bytes(b, j->route);
 	wire_put_u32(b, j->nrcpt);
 	for (uint32_t i = 0; i < j->nrcpt; i++) {
 		wire_put_u32(b, j->rcpt[i].index);
@@ -31,6 +32,7 @@ job_get(struct frame *f, struct job *out)
 	out->number = wire_get_u32(f);
 	out->id = wire_get_u64(f);
 	out->sender = wire_get_bytes(f);
+	out->route = wire_get_bytes(f);
 	out->nrcpt = wire_get_u32(f);
 	if (wire_err(f) < 0 || out->nrcpt == 0 || out->nrcpt > JOB_RCPTS_MAX)
 		return E_SYNTAX;

@@ -31,6 +31,7 @@ struct job {
 	uint32_t number; /* chosen by send, unique among those in flight */
 	uint64_t id;     /* of the message */
 	struct span sender;
+	struct span route; /* remote: a value of smtproutes; empty: the MX */
 	uint32_t nrcpt;
 	struct job_rcpt rcpt[JOB_RCPTS_MAX];
 };

@@ -197,7 +197,7 @@ class Lspawn:
     def frame(self, number, rcpts, sender="s@x", ident=ID):
         sender = sender.encode("latin-1")
         body = struct.pack("<IQI", number, ident, len(sender)) + sender
-        body += struct.pack("<I", len(rcpts))
+        body += struct.pack("<II", 0, len(rcpts))  # no route
         for i, rcpt in enumerate(rcpts):
             rcpt = rcpt.encode("latin-1")
             body += struct.pack("<II", 10 + i, len(rcpt)) + rcpt

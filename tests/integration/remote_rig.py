@@ -206,6 +206,15 @@ class Home:
         ip = server.ip if ":" not in server.ip else "[%s]" % server.ip
         self.route(":%s:%d" % (ip, server.port))
 
+    def route_for(self, host):
+        """What qmail-send puts into a job for this host."""
+        path = self.path / "control" / "smtproutes"
+        host = host.lower()
+        routes = dict(x.split(":", 1) for x in path.read_text().split("\n")
+                      if ":" in x) if path.exists() else {}
+        ways = [host] + [host[i:] for i in range(len(host)) if host[i] == "."]
+        return next((routes[w] for w in ways + [""] if w in routes), "")
+
     def tcpto(self, records=()):
         """records: (ip, count, time)"""
         table = b"".join(
@@ -396,6 +405,7 @@ class Worker:
         path = self.home.path / "message"
         path.write_bytes(message)
         body = counted(host.encode()) + counted(sender.encode()) + \
+            counted(self.home.route_for(host).encode()) + \
             u32(len(rcpts)) + b"".join(counted(r.encode()) for r in rcpts)
         with open(path, "rb") as f:
             socket.send_fds(self.sock, [frame(WORK, body)], [f.fileno()])
@@ -466,8 +476,11 @@ class Rspawn:
     def job(self, ident, *rcpts, sender="s@x.test"):
         """Hand a job over; its number."""
         self.number += 1
+        host = next((r.rpartition("@")[2] for r in rcpts if "@" in r), "")
         body = u32(self.number) + struct.pack("<Q", ident) + \
-            counted(sender.encode()) + u32(len(rcpts)) + b"".join(
+            counted(sender.encode()) + \
+            counted(self.home.route_for(host).encode()) + \
+            u32(len(rcpts)) + b"".join(
                 u32(10 + i) + counted(r.encode())
                 for i, r in enumerate(rcpts))
         self.p.stdin.write(frame(JOB, body))

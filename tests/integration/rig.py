@@ -88,9 +88,9 @@ def become():
 
 
 class Delivery:
-    def __init__(self, channel, sender, addr, ident, number, index):
+    def __init__(self, channel, sender, addr, ident, number, index, route):
         self.channel, self.sender, self.addr = channel, sender, addr
-        self.id, self.number, self.index = ident, number, index
+        self.id, self.number, self.index, self.route = ident, number, index, route
 
     def __repr__(self):
         return f"{self.channel}:{self.addr!r}"
@@ -121,11 +121,11 @@ class Spawner(threading.Thread):
                 self.job(Reader(body))
 
     def job(self, r):
-        number, ident, sender = r.u32(), r.u64(), r.bytes()
+        number, ident, sender, route = r.u32(), r.u64(), r.bytes(), r.bytes()
         held = []
         for _ in range(r.u32()):
             index, addr = r.u32(), r.bytes()
-            held.append(Delivery(self.channel, sender, addr, ident, number, index))
+            held.append(Delivery(self.channel, sender, addr, ident, number, index, route))
         answers = []
         for d in held:
             self.rig.started.append(d)

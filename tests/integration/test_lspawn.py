@@ -542,8 +542,8 @@ def test_qmail_send_is_gone_altogether(box):
 
 @pytest.mark.parametrize("data", [
     b"\xff\xff\xff\x7f", struct.pack("<IBB", 2, 9, JOB), frame(3, b""),
-    frame(JOB, b"\1\0\0"), frame(JOB, struct.pack("<IQII", 1, ID, 0, 0)),
-    frame(JOB, struct.pack("<IQII", 1, ID, 0, 51)),
+    frame(JOB, b"\1\0\0"), frame(JOB, struct.pack("<IQIII", 1, ID, 0, 0, 0)),
+    frame(JOB, struct.pack("<IQIII", 1, ID, 0, 0, 51)),
     struct.pack("<I", 128 * 1024 + 1)],
     ids=["length", "version", "type", "short", "no recipient", "51", "long"])
 def test_rubbish_from_qmail_send(box, data):

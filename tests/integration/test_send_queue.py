@@ -540,7 +540,7 @@ def test_control_socket(rig):
         poll(lambda: "remote waiting 1\n" in say(rig, b"status\n"), "known")
         got = say(rig, b"status\n")
         assert got.startswith("messages 1\n") and got.endswith("\n\n")
-        assert say(rig, b"nonsense\n") == "unknown command\n\n"
+        assert say(rig, b"nonsense\n") == "error not understood\n\n"
         assert say(rig, b"reload\n") == "ok\n\n"
         assert say(rig, b"x" * 5000) == ""
         assert say(rig, b"flush\n") == "ok\n\n"

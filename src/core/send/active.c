@@ -5,7 +5,6 @@
 
 #include <stdlib.h>
 
-#include "base/ascii.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "queue/job.h"
@@ -58,11 +57,16 @@ active_reset(struct active *a)
 		mem_free(a->rcpts);
 	}
 	for (size_t c = 0; c < CHANNELS; c++) {
-		if (a->pass[c].cap <= KEEP_RCPTS) {
-			fresh.pass[c].order = a->pass[c].order;
-			fresh.pass[c].cap = a->pass[c].cap;
+		struct pass *was = &a->pass[c], *is = &fresh.pass[c];
+
+		if (was->cap <= KEEP_RCPTS && was->group_cap <= KEEP_RCPTS) {
+			is->order = was->order;
+			is->cap = was->cap;
+			is->groups = was->groups;
+			is->group_cap = was->group_cap;
 		} else {
-			mem_free(a->pass[c].order);
+			mem_free(was->order);
+			mem_free(was->groups);
 		}
 	}
 	*a = fresh;
@@ -77,8 +81,10 @@ active_destroy(struct active **a)
 	buf_free(&(*a)->file);
 	buf_free(&(*a)->addrs);
 	mem_free((*a)->rcpts);
-	for (size_t c = 0; c < CHANNELS; c++)
+	for (size_t c = 0; c < CHANNELS; c++) {
 		mem_free((*a)->pass[c].order);
+		mem_free((*a)->pass[c].groups);
+	}
 	mem_free(*a);
 	*a = NULL;
 }
@@ -141,7 +147,7 @@ read_note(struct active *a, struct store *store, bool *has_note, bool *bad)
 static int
 route(struct active *a, const struct routes *routes)
 {
-	struct span rest = a->env.rcpts, addr;
+	struct span rest = a->env.rcpts;
 
 	if (a->env.nrcpt > a->cap) {
 		struct rcpt *bigger =
@@ -154,15 +160,17 @@ route(struct active *a, const struct routes *routes)
 	}
 	for (uint32_t i = 0; i < a->env.nrcpt; i++) {
 		struct rcpt *r = &a->rcpts[i];
+		struct recipient asked;
 
-		if (!envelope_rcpt(&rest, &addr))
+		if (!envelope_next(&rest, &asked))
 			return E_DAMAGED;
 		*r = (struct rcpt){ .at = (uint32_t)a->addrs.len };
+		r->notify = (unsigned char)asked.notify;
 		r->is_done = note_is_done(&a->note, i);
 		if (r->is_done)
 			continue;
 		r->channel =
-		    (unsigned char)routes_apply(routes, addr, &a->addrs);
+		    (unsigned char)routes_apply(routes, asked.addr, &a->addrs);
 		r->len = (uint32_t)(a->addrs.len - r->at);
 		a->pending[r->channel]++;
 	}
@@ -186,115 +194,160 @@ active_load(struct active *a, uint64_t id, struct store *store,
 
 /* What active_order() sorts. */
 struct item {
-	struct span domain;
 	uint32_t index;
-	uint32_t group; /* the first recipient of the same domain */
+	uint32_t dest;
+	uint32_t group; /* the first recipient of the same destination */
 };
 
 static int
-compare_indexes(uint32_t a, uint32_t b)
+compare(uint32_t a, uint32_t b)
 {
 	return a < b ? -1 : a > b;
 }
 
 static int
-by_domain(const void *p, const void *q)
+by_dest(const void *p, const void *q)
 {
 	const struct item *a = p, *b = q;
+	int r = compare(a->dest, b->dest);
 
-	if (a->domain.len != b->domain.len)
-		return a->domain.len < b->domain.len ? -1 : 1;
-	for (size_t i = 0; i < a->domain.len; i++) {
-		char x = ascii_lower((unsigned char)a->domain.p[i]);
-		char y = ascii_lower((unsigned char)b->domain.p[i]);
-
-		if (x != y)
-			return x < y ? -1 : 1;
-	}
-	return compare_indexes(a->index, b->index);
+	return r != 0 ? r : compare(a->index, b->index);
 }
 
 static int
 by_group(const void *p, const void *q)
 {
 	const struct item *a = p, *b = q;
+	int r = compare(a->group, b->group);
 
-	if (a->group != b->group)
-		return compare_indexes(a->group, b->group);
-	return compare_indexes(a->index, b->index);
+	return r != 0 ? r : compare(a->index, b->index);
 }
 
-static struct span
-domain_of(const struct active *a, uint32_t index)
-{
-	struct span addr = active_addr(a, index);
-
-	return span_tail(addr, span_rfind(addr, '@') + 1);
-}
-
-/*
- * Bring recipients of one domain together, the domains in the order in
- * which they come first.
- */
+/* Find the destination of each item; all or none is used. */
 static int
-group(const struct active *a, struct pass *p)
+find_dests(const struct active *a, enum channel c, const struct ways *ways,
+    struct dests *dests, struct item *items, uint32_t n)
 {
-	struct item *items = mem_new(p->n, sizeof(*items));
+	struct buf key = BUF_INIT(DEST_KEY_MAX);
+	uint32_t i;
 
-	if (items == NULL)
-		return E_NOMEM;
-	for (uint32_t i = 0; i < p->n; i++)
-		items[i] = (struct item){ .domain = domain_of(a, p->order[i]),
-			.index = p->order[i] };
-	qsort(items, p->n, sizeof(*items), by_domain);
-	for (uint32_t i = 0; i < p->n; i++) {
-		bool is_same = i > 0 && span_eq_nocase(items[i].domain,
-					    items[i - 1].domain);
+	for (i = 0; i < n; i++) {
+		buf_reset(&key);
+		ways_key(ways, c, active_addr(a, items[i].index), a->env.sender,
+		    &key);
+		/* what is too long for a key is a destination of its own */
+		items[i].dest = dest_get(
+		    dests, buf_err(&key) == 0 ? buf_span(&key) : SPAN(""));
+		if (items[i].dest == DEST_NONE)
+			break;
+	}
+	buf_free(&key);
+	if (i == n)
+		return 0;
+	while (i > 0)
+		dest_release(dests, items[--i].dest);
+	return E_NOMEM;
+}
+
+/* Bring items of one destination together, in the order in which each
+ * destination comes first. How many destinations there are. */
+static uint32_t
+sort(struct item *items, uint32_t n)
+{
+	uint32_t groups = 0;
+
+	if (n > 1)
+		qsort(items, n, sizeof(*items), by_dest);
+	for (uint32_t i = 0; i < n; i++) {
+		bool is_same = i > 0 && items[i].dest == items[i - 1].dest;
 
 		items[i].group = is_same ? items[i - 1].group : items[i].index;
+		groups += !is_same;
 	}
-	qsort(items, p->n, sizeof(*items), by_group);
-	for (uint32_t i = 0; i < p->n; i++)
-		p->order[i] = items[i].index;
-	mem_free(items);
+	if (groups > 1)
+		qsort(items, n, sizeof(*items), by_group);
+	return groups;
+}
+
+/* Make room for n of them in the pass. */
+static int
+make_room(void *array, uint32_t *cap, uint32_t n, size_t size)
+{
+	void **p = array;
+	void *bigger;
+
+	if (n <= *cap)
+		return 0;
+	bigger = mem_resize(*p, n, size);
+	if (bigger == NULL)
+		return E_NOMEM;
+	*p = bigger;
+	*cap = n;
 	return 0;
 }
 
+/* What the pass keeps of the items. */
+static void
+form_groups(struct active *a, struct pass *p, const struct item *items,
+    struct dests *dests)
+{
+	struct group *g = NULL;
+
+	p->ngroups = 0;
+	for (uint32_t i = 0; i < p->n; i++) {
+		p->order[i] = items[i].index;
+		if (g != NULL && g->dest == items[i].dest) {
+			g->n++;
+			dest_release(dests, items[i].dest);
+			continue;
+		}
+		g = &p->groups[p->ngroups++];
+		*g = (struct group){
+			.a = a, .from = i, .n = 1, .dest = items[i].dest
+		};
+	}
+}
+
 int
-active_order(struct active *a, enum channel c)
+active_order(struct active *a, enum channel c, const struct ways *ways,
+    struct dests *dests)
 {
 	struct pass *p = &a->pass[c];
+	struct item one, *items = &one;
+	uint32_t groups;
+	int r;
 
-	if (a->pending[c] > p->cap) {
-		uint32_t *bigger =
-		    mem_resize(p->order, a->pending[c], sizeof(*bigger));
-
-		if (bigger == NULL)
-			return E_NOMEM;
-		p->order = bigger;
-		p->cap = a->pending[c];
-	}
+	if (a->pending[c] > 1)
+		items = mem_new(a->pending[c], sizeof(*items));
+	if (items == NULL)
+		return E_NOMEM;
 	p->n = 0;
 	for (uint32_t i = 0; p->n < a->pending[c]; i++)
 		if (!a->rcpts[i].is_done && a->rcpts[i].channel == c)
-			p->order[p->n++] = i;
-	if (c == CHANNEL_LOCAL || p->n < 3 || text_is_verp(a->env.sender))
-		return 0;
-	return group(a, p);
+			items[p->n++] = (struct item){ .index = i };
+	r = make_room(&p->order, &p->cap, p->n, sizeof(*p->order));
+	if (r == 0)
+		r = find_dests(a, c, ways, dests, items, p->n);
+	if (r < 0)
+		goto out;
+	groups = sort(items, p->n);
+	r = make_room(&p->groups, &p->group_cap, groups, sizeof(*p->groups));
+	if (r == 0)
+		form_groups(a, p, items, dests);
+	for (uint32_t i = 0; r < 0 && i < p->n; i++)
+		dest_release(dests, items[i].dest);
+out:
+	if (items != &one)
+		mem_free(items);
+	return r;
 }
 
 uint32_t
-active_share(const struct active *a, enum channel c, uint32_t from)
+active_share(const struct active *a, enum channel c, const struct group *g)
 {
-	const struct pass *p = &a->pass[c];
-	struct span domain;
-	uint32_t n = 1;
+	uint32_t left = g->n - g->issued;
 
 	if (c == CHANNEL_LOCAL || text_is_verp(a->env.sender))
 		return 1;
-	domain = domain_of(a, p->order[from]);
-	while (n < JOB_RCPTS_MAX && from + n < p->n &&
-	       span_eq_nocase(domain, domain_of(a, p->order[from + n])))
-		n++;
-	return n;
+	return left < JOB_RCPTS_MAX ? left : JOB_RCPTS_MAX;
 }

@@ -13,27 +13,34 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "conf/routes.h"
+#include "dest.h"
 #include "queue/envelope.h"
 #include "queue/note.h"
 #include "queue/store.h"
+#include "ways.h"
 
 struct rcpt {
 	uint32_t at, len; /* of the rewritten address, in addrs */
 	unsigned char channel;
+	unsigned char notify; /* NOTIFY_ bits, when its sender wants to hear */
 	bool is_done;
 };
 
 /* One attempt at all recipients of a channel. */
 struct pass {
 	bool is_on;
-	bool is_last;  /* what does not succeed now, fails */
-	int64_t began; /* seconds since 1970 */
-	int64_t next;  /* when to try again if need be */
-	uint32_t
-	    *order; /* recipients still to do, those of a domain together */
+	bool is_last;    /* what does not succeed now, fails */
+	bool was_issued; /* there was any job */
+	bool is_cut;     /* the spawner died: not all was tried */
+	int64_t began;   /* seconds since 1970 */
+	int64_t next;    /* when to try again if need be */
+	/* recipients still to do, those of a destination together */
+	uint32_t *order;
 	uint32_t n, cap;
-	uint32_t issued; /* of order */
-	uint32_t jobs;   /* running */
+	struct group *groups;
+	uint32_t ngroups, group_cap;
+	uint32_t open; /* groups in line, not wholly issued */
+	uint32_t jobs; /* running */
 };
 
 struct active {
@@ -77,10 +84,15 @@ bool active_is_busy(const struct active *a);
 /* A recipient is done with, for better or worse. */
 void active_done(struct active *a, uint32_t index);
 
-/* Line up what a pass of this channel has to do. E_NOMEM. */
-int active_order(struct active *a, enum channel c) MUST_CHECK;
+/*
+ * Line up what a pass of this channel has to do, in groups by destination,
+ * each of which it uses until dest_release(). E_NOMEM: none is used.
+ */
+int active_order(struct active *a, enum channel c, const struct ways *ways,
+    struct dests *dests) MUST_CHECK;
 
-/* How many recipients from order[from] on may share a job. */
-uint32_t active_share(const struct active *a, enum channel c, uint32_t from);
+/* How many of the recipients of g that are left may share a job. */
+uint32_t active_share(
+    const struct active *a, enum channel c, const struct group *g);
 
 #endif

@@ -5,11 +5,13 @@
 
 #include "base/err.h"
 #include "conf/control.h"
+#include "conf/quantity.h"
 
 enum {
 	LINE_LIMIT = 65536,
 	LOCAL_DEFAULT = 10,
 	REMOTE_DEFAULT = 20,
+	DEST_DEFAULT = 20,
 	CONCURRENCY_MAX = 65535,
 	LIFETIME_DEFAULT = 604800
 };
@@ -41,7 +43,7 @@ read_line(const char *name, const char *literal, struct buf *line)
 static int
 read_concurrency(struct controls *c)
 {
-	uint64_t local = 0, remote = 0;
+	uint64_t local = 0, remote = 0, dest = 0;
 	int r;
 
 	r = read_number(
@@ -49,25 +51,80 @@ read_concurrency(struct controls *c)
 	if (r == 0)
 		r = read_number("concurrencyremote", CONCURRENCY_MAX,
 		    REMOTE_DEFAULT, &remote);
+	if (r == 0)
+		r = read_number(
+		    "concurrencydest", CONCURRENCY_MAX, DEST_DEFAULT, &dest);
+	c->concurrency_dest = (uint32_t)dest;
 	c->concurrency[CHANNEL_LOCAL] = (uint32_t)local;
 	c->concurrency[CHANNEL_REMOTE] = (uint32_t)remote;
 	return r;
 }
 
+/* The files qmail has not: what they say must make sense. */
 static int
-read_format(struct controls *c)
+reject(struct buf *wrong, const char *name, struct span line)
+{
+	buf_puts(wrong, "control/");
+	buf_puts(wrong, name);
+	buf_puts(wrong, ": not understood: ");
+	buf_put(wrong, line);
+	return E_SYNTAX;
+}
+
+static int
+read_format(struct controls *c, struct buf *wrong)
 {
 	struct buf line = BUF_INIT(LINE_LIMIT);
 	int r = read_line("bounceformat", "qsbmf", &line);
 
 	if (r == 0)
 		c->is_dsn = span_eq_nocase(buf_span(&line), SPAN("dsn"));
+	if (r == 0 && !c->is_dsn &&
+	    !span_eq_nocase(buf_span(&line), SPAN("qsbmf")))
+		r = reject(wrong, "bounceformat", buf_span(&line));
 	buf_free(&line);
 	return r;
 }
 
+/* A time; none if there is no such file. */
+static int
+read_duration(const char *name, uint64_t *seconds, struct buf *wrong)
+{
+	struct buf line = BUF_INIT(LINE_LIMIT);
+	int r = read_line(name, "0", &line);
+
+	if (r == 0 && quantity_time(buf_span(&line), INT32_MAX, seconds) < 0)
+		r = reject(wrong, name, buf_span(&line));
+	buf_free(&line);
+	return r;
+}
+
+struct schedule_reader {
+	struct schedule *schedule;
+	struct buf *wrong;
+};
+
+static int
+read_schedule_line(void *ctx, struct span line)
+{
+	struct schedule_reader *s = ctx;
+
+	return schedule_line(s->schedule, line) == 0
+		   ? 0
+		   : reject(s->wrong, "retryschedule", line);
+}
+
+static int
+read_schedule(struct controls *c, struct buf *wrong)
+{
+	struct schedule_reader s = { &c->schedule, wrong };
+	int r = control_each("retryschedule", read_schedule_line, &s);
+
+	return r == E_ABSENT ? 0 : r;
+}
+
 int
-controls_read(struct controls *c)
+controls_read(struct controls *c, struct buf *wrong)
 {
 	int r;
 
@@ -91,7 +148,14 @@ controls_read(struct controls *c)
 		r = control_line_me(
 		    "doublebouncehost", "doublebouncehost", &c->doublehost);
 	if (r == 0)
-		r = read_format(c);
+		r = read_number(
+		    "bouncemaxbytes", INT64_MAX, UINT64_MAX, &c->bounce_bytes);
+	if (r == 0)
+		r = read_format(c, wrong);
+	if (r == 0)
+		r = read_duration("delaywarn", &c->delay_warn, wrong);
+	if (r == 0)
+		r = read_schedule(c, wrong);
 	return r;
 }
 

@@ -1,170 +1,84 @@
 /*
- * deliver - attempts, jobs and verdicts: see send.h
+ * deliver - jobs for the spawners, and their results: see send.h
  */
 #include "base/err.h"
-#include "schedule.h"
 #include "send.h"
+#include "sys/clock.h"
 #include "sys/log.h"
 #include "text.h"
 
-enum {
-	LOADS_MAX = 256, /* messages loaded in one turn of the loop */
-	SENDER_MAX = 4 * ADDRESS_MAX + 65536,
-	BOUNCE_FULL = 16 * 1024 * 1024, /* then reports are left out */
-	PARAGRAPH_MAX = 256 * 1024
-};
-
-static const char *const places[CHANNELS] = {
-	[CHANNEL_LOCAL] = " to local ",
-	[CHANNEL_REMOTE] = " to remote ",
-};
-
-static void
-put_load(struct buf *b, const struct spawner *c)
-{
-	buf_putu(b, c->running);
-	buf_putc(b, '/');
-	buf_putu(b, c->limit);
-}
-
-void
-deliver_status(struct send *s)
-{
-	struct buf *b = journal_begin(&s->journal);
-
-	buf_puts(b, "status: local ");
-	put_load(b, &s->spawners[CHANNEL_LOCAL]);
-	buf_puts(b, " remote ");
-	put_load(b, &s->spawners[CHANNEL_REMOTE]);
-	if (s->is_stopping)
-		buf_puts(b, " exitasap");
-	journal_end(&s->journal);
-}
-
-/* --- attempts --- */
-
-/* The attempt is over, or cut off when s is stopping. */
-static void
-end_pass(struct send *s, struct active *a, enum channel c)
-{
-	struct pass *p = &a->pass[c];
-	bool is_whole = p->issued == p->n;
-
-	p->is_on = false;
-	if (s->spawners[c].issuing == a)
-		s->spawners[c].issuing = NULL;
-	a->note.attempts++;
-	if (a->pending[c] > 0) {
-		heap_put(s->table, (enum heap)c, a->slot,
-		    is_whole ? p->next : p->began);
-		/* a failure is logged, and the message is in the heap */
-		(void)message_note(s, a, true);
-	}
-	message_settle(s, a);
-}
-
-/* End the attempt if nothing more will come of it. */
-static void
-check_pass(struct send *s, struct active *a, enum channel c)
-{
-	const struct pass *p = &a->pass[c];
-
-	if (p->is_on && p->jobs == 0 && (p->issued == p->n || s->is_stopping))
-		end_pass(s, a, c);
-}
-
-/* Start an attempt at what is due. */
-static void
-begin_pass(struct send *s, uint32_t slot, enum channel c)
-{
-	struct active *a = message_load(s, slot);
-	int64_t birth;
-	struct pass *p;
-	int r;
-
-	if (a == NULL)
-		return;
-	r = message_verify(s, a);
-	if (r == E_BUSY) {
-		message_leave(s, slot);
-		message_unload(s, a);
-		list_push(s->table, &s->big, slot);
-	}
-	if (r < 0)
-		return;
-	/* locals may have changed since it was put here */
-	message_place(s, a);
-	heap_drop(s->table, (enum heap)c, slot);
-	if (a->pending[c] == 0 || active_order(a, c) < 0) {
-		if (a->pending[c] > 0)
-			heap_put(s->table, (enum heap)c, slot,
-			    s->now + SCHEDULE_TROUBLE);
-		message_settle(s, a);
-		return;
-	}
-	birth = envelope_birth(a->id);
-	p = &a->pass[c];
-	p->is_on = true;
-	p->issued = p->jobs = 0;
-	p->began = s->now;
-	p->next = schedule_next(c, birth, s->now);
-	p->is_last = schedule_is_last(birth, s->now, s->controls.lifetime);
-	s->spawners[c].issuing = a;
-}
+enum { SENDER_MAX = 4 * ADDRESS_MAX + 65536 };
 
 /* --- jobs --- */
 
+/* Hand the next recipients of a group to the spawner. */
 static void
-log_start(struct send *s, const struct active *a, enum channel c,
-    uint64_t delivery, uint32_t index)
+issue(struct send *s, struct group *g, enum channel c)
 {
-	struct buf *b = journal_begin(&s->journal);
-
-	buf_puts(b, "starting delivery ");
-	buf_putu(b, delivery);
-	buf_puts(b, ": msg ");
-	buf_putu(b, a->id);
-	buf_puts(b, places[c]);
-	log_safe(b, active_addr(a, index));
-	journal_end(&s->journal);
-	deliver_status(s);
-}
-
-/* Hand the next recipients of a's pass to the spawner. */
-static void
-issue(struct send *s, struct active *a, enum channel c)
-{
+	struct active *a = g->a;
 	struct spawner *ch = &s->spawners[c];
 	struct pass *p = &a->pass[c];
 	struct buf sender = BUF_INIT(SENDER_MAX);
-	struct job job = { .id = a->id, .sender = a->env.sender };
+	struct job job = {
+		.id = a->id, .sender = a->env.sender, .route = SPAN("")
+	};
+	uint32_t from = g->from + g->issued;
 	struct seat *seat;
 
-	job.nrcpt = active_share(a, c, p->issued);
+	job.nrcpt = active_share(a, c, g);
 	job.number = spawner_sit(ch);
 	seat = &ch->seats[job.number];
 	*seat = (struct seat){ .a = a,
-		.from = p->issued,
+		.from = from,
 		.n = job.nrcpt,
+		.dest = g->dest,
+		.began = clock_ms(),
 		.first = s->deliveries + 1 };
 	s->deliveries += job.nrcpt;
 	for (uint32_t i = 0; i < job.nrcpt; i++) {
-		uint32_t index = p->order[p->issued + i];
+		uint32_t index = p->order[from + i];
 
 		job.rcpt[i] = (struct job_rcpt){ .index = index,
 			.addr = active_addr(a, index) };
-		log_start(s, a, c, seat->first + i, index);
+		verdict_start(s, a, c, seat->first + i, index);
 	}
+	if (c == CHANNEL_REMOTE)
+		job.route = ways_route(&s->ways, job.rcpt[0].addr, job.sender);
 	if (text_is_verp(job.sender)) {
 		text_sender(&sender, job.sender, job.rcpt[0].addr);
 		job.sender = buf_span(&sender);
 	}
 	job_put(&ch->out, &job);
 	buf_free(&sender);
-	p->issued += job.nrcpt;
 	p->jobs++;
-	if (p->issued == p->n)
-		ch->issuing = NULL;
+	p->was_issued = true;
+	g->issued += job.nrcpt;
+	dest_begin(s->dests[c], g->dest);
+	if (g->issued < g->n) {
+		dest_join(s->dests[c], g);
+		return;
+	}
+	dest_release(s->dests[c], g->dest);
+	p->open--;
+}
+
+/* Serve the destinations in whose line somebody may start. */
+static void
+serve_lines(struct send *s, enum channel c)
+{
+	uint32_t d, slot;
+
+	while (s->loads > 0 && spawner_has_room(&s->spawners[c]) &&
+	       (d = dest_next(s->dests[c])) != DEST_NONE) {
+		struct group *g = dest_take(s->dests[c], d, &slot);
+
+		if (g == NULL)
+			attempt_begin(s, slot, c, true);
+		else if (attempt_must_stop(s, g->a))
+			attempt_cut_off(s, g, c);
+		else
+			issue(s, g, c);
+	}
 }
 
 /* The message whose attempt is next on a channel, if one is due. */
@@ -181,24 +95,17 @@ next_due(const struct send *s, enum channel c)
 static void
 start_channel(struct send *s, enum channel c)
 {
-	struct spawner *ch = &s->spawners[c];
-	unsigned int loads = 0;
 	uint32_t slot;
 
-	while (spawner_has_room(ch)) {
-		if (ch->issuing != NULL) {
-			issue(s, ch->issuing, c);
-			continue;
-		}
-		slot = next_due(s, c);
-		if (slot == TABLE_NONE)
-			return;
-		if (loads++ == LOADS_MAX) {
-			s->must_hurry = true;
-			return;
-		}
-		begin_pass(s, slot, c);
+	serve_lines(s, c);
+	while (s->loads > 0 && spawner_has_room(&s->spawners[c]) &&
+	       (slot = next_due(s, c)) != TABLE_NONE) {
+		attempt_begin_due(s, slot, c);
+		serve_lines(s, c);
 	}
+	/* enough for one turn */
+	if (s->loads <= 0)
+		s->must_hurry = true;
 }
 
 void
@@ -210,81 +117,7 @@ deliver_start(struct send *s)
 	start_channel(s, CHANNEL_REMOTE);
 }
 
-/* --- verdicts --- */
-
-static void
-log_verdict(
-    struct send *s, uint64_t delivery, const char *word, struct span text)
-{
-	struct buf *b = journal_begin(&s->journal);
-
-	buf_puts(b, "delivery ");
-	buf_putu(b, delivery);
-	buf_puts(b, word);
-	log_safe(b, text);
-	journal_end(&s->journal);
-}
-
-/* What the bounce will say about this recipient. */
-static void
-note_failure(struct send *s, struct active *a, uint32_t index, struct span text)
-{
-	struct buf *bounce = &a->note.bounce;
-
-	if (bounce->len > BOUNCE_FULL)
-		text = SPAN("");
-	text_paragraph(bounce,
-	    routes_strip(s->controls.routes, active_addr(a, index)), text);
-}
-
-/* The last attempt did not succeed: the text of the failure. */
-static struct span
-give_up(struct buf *b, struct span text)
-{
-	buf_put(b, text);
-	if (text.len > 0 && text.p[text.len - 1] != '\n')
-		buf_putc(b, '\n');
-	buf_puts(b, "I'm not going to try again; this message has been in the "
-		    "queue too long.\n");
-	return buf_err(b) == 0 ? buf_span(b) : text;
-}
-
-static void
-judge(struct send *s, struct active *a, const struct pass *p, uint32_t index,
-    uint64_t delivery, const struct verdict *v)
-{
-	struct buf scratch = BUF_INIT(PARAGRAPH_MAX);
-	struct span text = SPAN("");
-	char letter = '?';
-
-	if (v != NULL) {
-		text = span_head(v->text, VERDICT_TEXT_MAX);
-		letter = v->letter;
-	}
-	if (letter == 'Z' && p->is_last) {
-		text = give_up(&scratch, text);
-		letter = 'D';
-	}
-	switch (letter) {
-	case 'K':
-		log_verdict(s, delivery, ": success: ", text);
-		active_done(a, index);
-		break;
-	case 'D':
-		log_verdict(s, delivery, ": failure: ", text);
-		note_failure(s, a, index, text);
-		active_done(a, index);
-		break;
-	case 'Z':
-		log_verdict(s, delivery, ": deferral: ", text);
-		break;
-	default:
-		log_verdict(
-		    s, delivery, ": report mangled, will defer", SPAN(""));
-		break;
-	}
-	buf_free(&scratch);
-}
+/* --- results --- */
 
 /* The verdict on a recipient; most often it stands where it is expected. */
 static const struct verdict *
@@ -298,6 +131,73 @@ find_verdict(const struct result *result, uint32_t index, uint32_t at)
 	return NULL;
 }
 
+/* A destination is left alone from now on: nobody loaded waits for it. */
+static void
+suspend(struct send *s, uint32_t d, enum channel c)
+{
+	const struct dest *p = dest_at(s->dests[c], d);
+	struct buf *b = journal_begin(&s->journal);
+	struct group *g;
+
+	buf_puts(b, "suspended ");
+	buf_puts(b, verdict_channel(c));
+	buf_putc(b, ' ');
+	log_safe(b, (struct span){ p->key, p->key_len });
+	buf_puts(b, " for ");
+	buf_putu(b, (uint64_t)(p->until - clock_ms()) / 1000);
+	buf_puts(b, " seconds: ");
+	log_safe(b, (struct span){ p->why, p->why_len });
+	journal_end(&s->journal);
+	while ((g = dest_dismiss(s->dests[c], d)) != NULL) {
+		attempt_pass_over(s, g, c);
+		g->a->pass[c].open--;
+		attempt_check(s, g->a, c);
+	}
+}
+
+static void
+resumed(void *ctx, uint32_t d, enum channel c)
+{
+	struct send *s = ctx;
+	const struct dest *p = dest_at(s->dests[c], d);
+	struct buf *b = journal_begin(&s->journal);
+
+	buf_puts(b, "resumed ");
+	buf_puts(b, verdict_channel(c));
+	buf_putc(b, ' ');
+	log_safe(b, (struct span){ p->key, p->key_len });
+	journal_end(&s->journal);
+}
+
+static void
+resumed_remote(void *ctx, uint32_t d)
+{
+	resumed(ctx, d, CHANNEL_REMOTE);
+}
+
+void
+deliver_prepare(struct send *s)
+{
+	/* the local channel suspends nobody */
+	if (!s->is_stopping)
+		wait_until(&s->wait, dests_wake(s->dests[CHANNEL_REMOTE],
+					 clock_ms(), resumed_remote, s));
+}
+
+/* Whether a result tells that the destination is there. */
+static bool
+is_reached(const struct result *result, int r, struct span *why)
+{
+	if (r < 0)
+		return true;
+	for (uint32_t i = 0; i < result->n; i++)
+		if (result->verdict[i].letter != 'Z' ||
+		    !text_is_unreached(result->verdict[i].text))
+			return true;
+	*why = result->n > 0 ? result->verdict[0].text : SPAN("");
+	return result->n == 0;
+}
+
 void
 deliver_result(
     void *ctx, struct spawner *ch, const struct result *result, int r)
@@ -305,7 +205,9 @@ deliver_result(
 	struct send *s = ctx;
 	enum channel c = (enum channel)(ch - s->spawners);
 	struct seat *seat = spawner_seat(ch, result->number);
+	struct span why = SPAN("");
 	struct seat was;
+	bool is_new;
 
 	if (seat == NULL) {
 		journal_say(&s->journal,
@@ -317,16 +219,20 @@ deliver_result(
 		struct pass *p = &was.a->pass[c];
 		uint32_t index = p->order[was.from + i];
 
-		judge(s, was.a, p, index, was.first + i,
+		verdict_judge(s, was.a, p, index, was.first + i,
 		    r < 0 ? NULL : find_verdict(result, index, i));
 		if (i == was.n - 1)
 			spawner_leave(ch, result->number);
-		deliver_status(s);
+		verdict_status(s);
 	}
 	was.a->pass[c].jobs--;
 	if (was.a->is_dirty && was.a->env.nrcpt > 1)
 		s->any_dirty = true;
-	check_pass(s, was.a, c);
+	is_new = dest_end(s->dests[c], was.dest, is_reached(result, r, &why),
+	    was.began, clock_ms(), why);
+	attempt_check(s, was.a, c);
+	if (is_new && !s->is_stopping)
+		suspend(s, was.dest, c);
 }
 
 void
@@ -342,15 +248,32 @@ deliver_lost(struct send *s, struct spawner *ch)
 			continue;
 		spawner_leave(ch, i);
 		a->pass[c].jobs--;
-		a->pass[c].issued = 0; /* whatever it did: it was cut off */
-		check_pass(s, a, c);
+		a->pass[c].is_cut = true; /* whatever it did */
+		attempt_check(s, a, c);
 	}
 }
 
-void
-deliver_stop(struct send *s)
+/* All in line at d are looked at anew: it may not be theirs any more. */
+static void
+disperse(struct send *s, uint32_t d, enum channel c)
 {
-	for (enum channel c = CHANNEL_LOCAL; c < CHANNELS; c++)
-		if (s->spawners[c].issuing != NULL)
-			check_pass(s, s->spawners[c].issuing, c);
+	struct dests *ds = s->dests[c];
+	uint32_t slot, n;
+
+	while ((slot = dest_at(ds, d)->line.first) != TABLE_NONE &&
+	       dest_at(ds, d)->line.n > 0) {
+		dest_leave(ds, slot);
+		heap_put(s->table, (enum heap)c, slot, s->now);
+	}
+	/* each of them uses d, which so lasts until the last has left */
+	for (n = dest_at(ds, d)->ngroups; n > 0; n--)
+		attempt_cut_off(s, dest_dismiss(ds, d), c);
+}
+
+void
+deliver_reroute(struct send *s, enum channel c)
+{
+	for (uint32_t d = dest_after(s->dests[c], DEST_NONE); d != DEST_NONE;
+	     d = dest_after(s->dests[c], d))
+		disperse(s, d, c);
 }

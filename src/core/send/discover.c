@@ -169,8 +169,8 @@ discover_scan(struct send *s)
 
 /* --- looking at messages --- */
 
-static void
-announce(struct send *s, const struct active *a)
+void
+discover_announce(struct send *s, const struct active *a)
 {
 	struct entry *e = table_at(s->table, a->slot);
 	struct buf *b;
@@ -213,7 +213,11 @@ look(struct send *s, uint32_t slot)
 
 	if (a == NULL)
 		return;
-	announce(s, a);
+	discover_announce(s, a);
+	if (table_at(s->table, slot)->want != WANT_NOTHING) {
+		message_settle(s, a);
+		return;
+	}
 	r = message_verify(s, a);
 	if (r == 0) {
 		release(s, a);
@@ -231,11 +235,13 @@ look_at_note(struct send *s, uint32_t slot)
 	struct note n;
 
 	note_init(&n, e->id, 0);
-	if (store_note_read(s->store, &n) == 0 &&
+	if (e->want == WANT_NOTHING && store_note_read(s->store, &n) == 0 &&
 	    (n.next[CHANNEL_LOCAL] != 0 || n.next[CHANNEL_REMOTE] != 0)) {
 		e->stage = STAGE_WAITING;
+		e->is_held = n.is_held;
+		e->is_warned = n.is_warned;
 		for (enum channel c = CHANNEL_LOCAL; c < CHANNELS; c++)
-			if (n.next[c] != 0)
+			if (n.next[c] != 0 && !n.is_held)
 				heap_put(
 				    s->table, (enum heap)c, slot, n.next[c]);
 	} else {
@@ -259,6 +265,10 @@ open_big(struct send *s)
 	a = message_load(s, slot);
 	if (a == NULL)
 		return;
+	if (table_at(s->table, slot)->want != WANT_NOTHING) {
+		message_settle(s, a);
+		return;
+	}
 	r = store_message(s->store, a->id, &v->fd, &size);
 	if (r < 0) {
 		message_unverified(s, a, r);

@@ -17,6 +17,8 @@ finish_message(struct send *s, struct active *a)
 	}
 	message_leave(s, slot);
 	table_at(s->table, slot)->stage = STAGE_FINISH;
+	if (table_at(s->table, slot)->want != WANT_NOTHING)
+		operate_apply(s, a);
 	if (a->note.bounce.len == 0 || !bounce_start(s, a))
 		finish_end(s, a);
 }

@@ -46,11 +46,14 @@ message_leave(struct send *s, uint32_t slot)
 {
 	for (enum heap h = HEAP_LOCAL; h < HEAPS; h++)
 		heap_drop(s->table, h, slot);
+	for (size_t c = 0; c < CHANNELS; c++)
+		dest_leave(s->dests[c], slot);
 }
 
 void
 message_forget(struct send *s, uint32_t slot)
 {
+	message_leave(s, slot);
 	table_drop(s->table, slot);
 }
 
@@ -127,6 +130,8 @@ message_load(struct send *s, uint32_t slot)
 		s->actives->prev = a;
 	s->actives = a;
 	e->active = a;
+	e->is_held = e->is_held || a->note.is_held;
+	e->is_warned = e->is_warned || a->note.is_warned;
 	return a;
 }
 
@@ -188,9 +193,12 @@ message_note(struct send *s, struct active *a, bool must_sync)
 void
 message_settle(struct send *s, struct active *a)
 {
-	if (a->is_held || active_is_busy(a) ||
-	    table_at(s->table, a->slot)->stage == STAGE_FINISH)
+	const struct entry *e = table_at(s->table, a->slot);
+
+	if (a->is_held || active_is_busy(a) || e->stage == STAGE_FINISH)
 		return;
+	if (e->want != WANT_NOTHING)
+		operate_apply(s, a);
 	if (active_is_over(a)) {
 		finish_message(s, a);
 		return;
@@ -238,9 +246,12 @@ message_place(struct send *s, const struct active *a)
 		enum heap h = (enum heap)c;
 		int64_t due = a->note.next[c];
 
-		if (a->pending[c] == 0)
+		if (a->pending[c] == 0 || e->is_held) {
 			heap_drop(s->table, h, a->slot);
-		if (a->pending[c] == 0 || a->pass[c].is_on || e->place[h] != 0)
+			dest_leave(s->dests[c], a->slot);
+		}
+		if (a->pending[c] == 0 || e->is_held || a->pass[c].is_on ||
+		    e->place[h] != 0)
 			continue;
 		if (e->due[h] != 0)
 			due = e->due[h];

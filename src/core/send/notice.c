@@ -4,6 +4,7 @@
 #include "notice.h"
 
 #include "base/ascii.h"
+#include "base/num.h"
 #include "mail/address.h"
 #include "mail/date.h"
 
@@ -39,7 +40,8 @@ put_header(struct buf *b, const struct notice *n)
 	buf_put(b, n->host);
 	buf_puts(b, "\nTo: ");
 	address_quote(b, n->to);
-	buf_puts(b, "\nSubject: failure notice\n");
+	buf_puts(b, n->kind == NOTICE_DELAY ? "\nSubject: delay notice\n"
+					    : "\nSubject: failure notice\n");
 	if (n->is_report) {
 		buf_puts(b, "Auto-Submitted: auto-replied\n"
 			    "MIME-Version: 1.0\n"
@@ -55,15 +57,48 @@ put_words(struct buf *b, const struct notice *n)
 {
 	buf_puts(b, "Hi. This is the qmail-send program at ");
 	buf_put(b, n->host);
-	if (n->is_double)
-		buf_puts(b, ".\nI tried to deliver a bounce message to this "
-			    "address, but the bounce bounced!\n\n");
-	else
+	switch (n->kind) {
+	case NOTICE_FAILURE:
 		buf_puts(b, ".\nI'm afraid I wasn't able to deliver your "
 			    "message to the following addresses.\n"
 			    "This is a permanent error; I've given up. "
 			    "Sorry it didn't work out.\n\n");
+		break;
+	case NOTICE_DOUBLE:
+		buf_puts(b, ".\nI tried to deliver a bounce message to this "
+			    "address, but the bounce bounced!\n\n");
+		break;
+	case NOTICE_DELAY:
+		buf_puts(b, ".\nI haven't been able to deliver your message "
+			    "to the following addresses yet.\n"
+			    "There is nothing you need to do: I'll keep "
+			    "trying until\n");
+		date_822(b, n->until);
+		buf_puts(b, ".\n\n");
+		break;
+	}
 	buf_put(b, n->text);
+}
+
+/* What stands between QSBMF's paragraphs and the message. */
+static void
+put_break(struct buf *b, const struct notice *n)
+{
+	if (n->is_header) {
+		buf_puts(b, "--- Below this line is the header of the "
+			    "message.\n\n");
+	} else if (n->copied < n->size) {
+		buf_puts(b, "--- Below this line is the beginning of the "
+			    "message, which has ");
+		buf_putu(b, n->size);
+		buf_puts(b, " bytes.\n\n");
+	} else {
+		buf_puts(b, n->kind == NOTICE_DOUBLE
+				? "--- Below this line is the original "
+				  "bounce.\n\n"
+				: "--- Below this line is a copy of the "
+				  "message.\n\n");
+	}
 }
 
 static void
@@ -104,7 +139,7 @@ status_length(struct span s)
 
 /* The first code in a text, where a word or "#" may begin one. */
 static struct span
-find_status(struct span text)
+find_status(const struct notice *n, struct span text)
 {
 	bool may_begin = true;
 
@@ -118,7 +153,7 @@ find_status(struct span text)
 			    status_length(span_tail(text, i)));
 		may_begin = !ascii_is_alnum((unsigned char)c) && c != '.';
 	}
-	return SPAN("5.0.0");
+	return n->kind == NOTICE_DELAY ? SPAN("4.0.0") : SPAN("5.0.0");
 }
 
 /* On one line, printable and not too long. */
@@ -133,6 +168,24 @@ put_flat(struct buf *b, struct span text)
 			buf_putc(b, ' ');
 		else
 			buf_putc(b, (char)(ascii_is_print(c) ? c : '?'));
+	}
+}
+
+/* What xtext stands for (RFC 3461 4); what is no xtext stays. */
+static void
+put_xtext(struct buf *b, struct span s)
+{
+	uint64_t byte;
+
+	for (size_t i = 0; i < s.len; i++) {
+		if (s.p[i] == '+' && s.len - i > 2 &&
+		    num_hex((struct span){ s.p + i + 1, 2 }, &byte) == 0 &&
+		    ascii_is_print((unsigned char)byte)) {
+			buf_putc(b, (char)byte);
+			i += 2;
+		} else {
+			put_flat(b, (struct span){ s.p + i, 1 });
+		}
 	}
 }
 
@@ -160,14 +213,32 @@ put_diagnostic(struct buf *b, struct span text)
 }
 
 static void
-put_recipient(struct buf *b, struct span addr, struct span text)
+put_recipient(
+    struct buf *b, const struct notice *n, struct span addr, struct span text)
 {
-	buf_puts(b, "\nFinal-Recipient: rfc822; ");
+	struct span orcpt = n->orcpt(n->ctx, addr);
+	size_t type = span_find(orcpt, ';');
+
+	buf_putc(b, '\n');
+	if (type < orcpt.len) {
+		buf_puts(b, "Original-Recipient: ");
+		put_flat(b, span_head(orcpt, type));
+		buf_puts(b, "; ");
+		put_xtext(b, span_tail(orcpt, type + 1));
+		buf_putc(b, '\n');
+	}
+	buf_puts(b, "Final-Recipient: rfc822; ");
 	address_quote(b, addr);
-	buf_puts(b, "\nAction: failed\nStatus: ");
-	buf_put(b, find_status(text));
+	buf_puts(b, n->kind == NOTICE_DELAY ? "\nAction: delayed\nStatus: "
+					    : "\nAction: failed\nStatus: ");
+	buf_put(b, find_status(n, text));
 	buf_putc(b, '\n');
 	put_diagnostic(b, text);
+	if (n->kind == NOTICE_DELAY) {
+		buf_puts(b, "Will-Retry-Until: ");
+		date_822(b, n->until);
+		buf_putc(b, '\n');
+	}
 }
 
 /* The next paragraph of *rest: "<ADDR>:", its report, an empty line. */
@@ -195,11 +266,15 @@ put_status(struct buf *b, const struct notice *n)
 	put_part(b, n, "message/delivery-status");
 	buf_puts(b, "Reporting-MTA: dns; ");
 	buf_put(b, n->host);
+	if (n->envid.len > 0) {
+		buf_puts(b, "\nOriginal-Envelope-Id: ");
+		put_xtext(b, n->envid);
+	}
 	buf_puts(b, "\nArrival-Date: ");
 	date_822(b, n->arrival);
 	buf_putc(b, '\n');
 	while (next_paragraph(&rest, &addr, &report))
-		put_recipient(b, addr, report);
+		put_recipient(b, n, addr, report);
 }
 
 static void
@@ -224,11 +299,7 @@ notice_head(struct buf *b, const struct notice *n)
 	} else {
 		buf_putc(b, '\n');
 		put_words(b, n);
-		buf_puts(b, n->is_double
-				? "--- Below this line is the original "
-				  "bounce.\n\n"
-				: "--- Below this line is a copy of the "
-				  "message.\n\n");
+		put_break(b, n);
 	}
 	put_return_path(b, n);
 }

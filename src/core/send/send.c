@@ -34,7 +34,8 @@ enum {
 	HELLO_MS = 10 * 1000,
 	CLOCK_STEP_MS = 60 * 1000, /* how late a change of the clock is seen */
 	FAREWELL_MS = 60 * 1000,   /* for qmail-clean's last answers */
-	HEARD_MAX = 128 * 1024
+	HEARD_MAX = 128 * 1024,
+	REASON_MAX = 128 * 1024
 };
 
 /* --- what may be asked of us --- */
@@ -42,26 +43,83 @@ enum {
 void
 send_flush(struct send *s)
 {
+	for (size_t c = 0; c < CHANNELS; c++)
+		dests_pardon(s->dests[c]);
 	heap_hurry(s->table, HEAP_LOCAL, s->now);
 	heap_hurry(s->table, HEAP_REMOTE, s->now);
 	s->must_scan = true;
 	s->must_hurry = true;
 }
 
+static void
+log_unread(struct send *s, const char *file)
+{
+	struct buf *b = journal_begin(&s->journal);
+
+	buf_puts(b, "alert: unable to reread control/");
+	buf_puts(b, file);
+	journal_end(&s->journal);
+}
+
+static void
+put_trouble(struct buf *b, const struct ways_trouble *t)
+{
+	buf_puts(b, t->file);
+	if (t->line > 0) {
+		buf_putc(b, ':');
+		buf_putu(b, t->line);
+	}
+	buf_puts(b, ": ");
+	buf_puts(b, t->r == E_SYNTAX ? "not understood" : err_text(t->r));
+}
+
+/* Look whether the ways of remote mail have changed. */
+static void
+refresh_ways(struct send *s, struct ways_trouble *t)
+{
+	struct buf *b;
+
+	if (ways_refresh(&s->ways, t))
+		deliver_reroute(s, CHANNEL_REMOTE);
+	if (t->file == NULL)
+		return;
+	b = journal_begin(&s->journal);
+	buf_puts(b, "alert: unable to reread ");
+	put_trouble(b, t);
+	journal_end(&s->journal);
+}
+
+void
+send_routes(struct send *s, struct buf *b)
+{
+	struct ways_trouble t;
+
+	/* so that what was wrong before is looked at again */
+	s->ways.overrides_stamp = (struct file_stamp){ .ino = 1 };
+	refresh_ways(s, &t);
+	if (t.file != NULL) {
+		buf_puts(b, "error ");
+		put_trouble(b, &t);
+		return;
+	}
+	buf_puts(b, "ok ");
+	buf_putu(
+	    b, s->ways.overrides == NULL ? 0 : map_size(s->ways.overrides));
+}
+
 int
 send_reload(struct send *s)
 {
 	const char *file;
-	struct buf *b;
 	int r = routes_reread(s->controls.routes, &file);
 
 	if (r < 0) {
-		b = journal_begin(&s->journal);
-		buf_puts(b, "alert: unable to reread control/");
-		buf_puts(b, file);
-		journal_end(&s->journal);
+		log_unread(s, file);
+		return r;
 	}
-	return r;
+	for (enum channel c = CHANNEL_LOCAL; c < CHANNELS; c++)
+		deliver_reroute(s, c);
+	return 0;
 }
 
 void
@@ -72,7 +130,7 @@ send_stop(struct send *s, int code)
 	if (s->is_stopping)
 		return;
 	s->is_stopping = true;
-	deliver_stop(s);
+	attempt_stop(s);
 }
 
 /* --- start --- */
@@ -133,6 +191,33 @@ open_partners(struct send *s)
 }
 
 static void
+read_controls(struct send *s)
+{
+	struct buf wrong = BUF_INIT(REASON_MAX);
+	const char *why = "unable to read controls";
+	int r = controls_read(&s->controls, &wrong);
+
+	if (r == 0)
+		return;
+	if (wrong.len > 0 && buf_cstr(&wrong, &why) < 0)
+		why = "unable to read controls";
+	refuse(s, why);
+}
+
+static void
+open_dests(struct send *s)
+{
+	struct ways_trouble t;
+
+	for (enum channel c = CHANNEL_LOCAL; c < CHANNELS; c++)
+		if (dests_new(&s->dests[c], s->table, (enum heap)c,
+			s->spawners[c].limit, s->controls.concurrency_dest,
+			c == CHANNEL_REMOTE) < 0)
+			refuse(s, "out of memory");
+	refresh_ways(s, &t);
+}
+
+static void
 start(struct send *s)
 {
 	int r;
@@ -142,13 +227,14 @@ start(struct send *s)
 		.sigfd = -1,
 		.trigger = -1,
 		.heard = BUF_INIT(HEARD_MAX),
+		.ways = WAYS_INIT,
 		.verify = { .fd = -1 } };
 	if (home_enter() < 0)
 		refuse(s, "unable to switch to home directory");
-	if (controls_read(&s->controls) < 0)
-		refuse(s, "unable to read controls");
+	read_controls(s);
 	open_queue(s);
 	open_partners(s);
+	open_dests(s);
 	r = talk_open(&s->talk);
 	if (r < 0) {
 		struct buf *b = journal_begin(&s->journal);
@@ -164,7 +250,7 @@ start(struct send *s)
 	store_clean_unlock(s->store);
 	s->now = clock_real();
 	discover_scan(s);
-	deliver_status(s);
+	verdict_status(s);
 }
 
 /* --- the loop --- */
@@ -286,6 +372,7 @@ prepare(struct send *s)
 	journal_flush(&s->journal);
 	s->sig_handle = wait_in(&s->wait, s->sigfd);
 	discover_prepare(s);
+	deliver_prepare(s);
 	for (size_t c = 0; c < CHANNELS; c++) {
 		spawner_prepare(&s->spawners[c], &s->wait);
 		if (spawner_has_room(&s->spawners[c]))
@@ -304,6 +391,8 @@ prepare(struct send *s)
 static void
 turn(struct send *s)
 {
+	struct ways_trouble t;
+
 	prepare(s);
 	if (wait_run(&s->wait) < 0) {
 		/* no memory for it: everything is looked at next time */
@@ -311,6 +400,8 @@ turn(struct send *s)
 		return;
 	}
 	s->now = clock_real();
+	s->loads = LOADS_MAX;
+	refresh_ways(s, &t);
 	catch_signals(s);
 	hear_partners(s);
 	discover_ready(s);
@@ -356,6 +447,9 @@ finish(struct send *s)
 		s->spares = a->next;
 		active_destroy(&a);
 	}
+	for (size_t c = 0; c < CHANNELS; c++)
+		dests_destroy(&s->dests[c]);
+	ways_free(&s->ways);
 	cleaner_free(&s->cleaner);
 	table_destroy(&s->table);
 	hash_destroy(&s->hash);

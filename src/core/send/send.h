@@ -15,6 +15,7 @@
 #include "active.h"
 #include "cleaner.h"
 #include "controls.h"
+#include "dest.h"
 #include "journal.h"
 #include "queue/hash.h"
 #include "queue/store.h"
@@ -22,6 +23,7 @@
 #include "sys/wait.h"
 #include "table.h"
 #include "talk.h"
+#include "ways.h"
 
 /* contract queue.md 1.2 */
 enum send_fd {
@@ -35,13 +37,18 @@ enum send_fd {
 	SEND_FDS = 7
 };
 
-enum { BOUNCES_MAX = 10, SPARES_MAX = 64 };
+enum {
+	BOUNCES_MAX = 10,
+	SPARES_MAX = 64,
+	LOADS_MAX = 256 /* messages loaded for attempts in one turn */
+};
 
-/* A bounce being put into the queue, by a child. */
+/* A bounce being put into the queue, or a warning, by a child. */
 struct bounce {
 	struct active *a; /* NULL: none */
 	pid_t pid;
 	int fd; /* it writes its qp there */
+	bool is_warning;
 };
 
 /* A large message being verified, a piece in each turn of the loop. */
@@ -58,6 +65,8 @@ struct send {
 	struct table *table;
 	struct journal journal;
 	struct spawner spawners[CHANNELS];
+	struct dests *dests[CHANNELS];
+	struct ways ways;
 	struct cleaner cleaner;
 	struct bounce bounces[BOUNCES_MAX];
 	uint32_t nbounces;
@@ -83,6 +92,8 @@ struct send {
 	bool any_dirty;
 
 	uint64_t deliveries; /* started so far */
+	uint32_t nmany;      /* passes on with several destinations */
+	int loads;           /* that are left in this turn */
 	int64_t now;         /* seconds since 1970, once in a turn */
 	bool must_hurry;     /* there is more to do: do not sleep */
 	bool is_stopping;
@@ -134,22 +145,60 @@ void message_note_all(struct send *s);
 
 void discover_prepare(struct send *s);
 void discover_ready(struct send *s);
+/* Log that it is there, if that was not done. */
+void discover_announce(struct send *s, const struct active *a);
 /* Look at new messages, for as long as one turn may take. */
 void discover_step(struct send *s);
 /* List the queue. */
 void discover_scan(struct send *s);
 
+/* --- attempt.c --- */
+
+/* Start an attempt at what is due, or was first in a line. */
+void attempt_begin(
+    struct send *s, uint32_t slot, enum channel c, bool was_first);
+/* The time of a message has come: begin, or see whether it still has to
+ * wait in its line. */
+void attempt_begin_due(struct send *s, uint32_t slot, enum channel c);
+/* End the attempt if nothing more will come of it. */
+void attempt_check(struct send *s, struct active *a, enum channel c);
+/* Whether the operator wants no more of a message to be delivered. */
+bool attempt_must_stop(const struct send *s, const struct active *a);
+/*
+ * A group that has left its line: not tried in this attempt, because its
+ * destination is left alone (then the attempt is to be checked); or not
+ * tried any more, and the attempt is made again.
+ */
+void attempt_pass_over(struct send *s, const struct group *g, enum channel c);
+void attempt_cut_off(struct send *s, const struct group *g, enum channel c);
+/* s is stopping: end what has nothing running. */
+void attempt_stop(struct send *s);
+
 /* --- deliver.c --- */
 
+void deliver_prepare(struct send *s);
 /* Start what is due and has room. */
 void deliver_start(struct send *s);
 spawner_result_fn deliver_result;
 /* A spawner has gone: forget what it was doing. */
 void deliver_lost(struct send *s, struct spawner *c);
-/* s is stopping: end what has nothing running. */
-void deliver_stop(struct send *s);
-/* Log how much is running. */
-void deliver_status(struct send *s);
+/* The ways of a channel are not what they were: who waits for them is
+ * looked at anew. */
+void deliver_reroute(struct send *s, enum channel c);
+
+/* --- verdict.c --- */
+
+const char *verdict_channel(enum channel c);
+/* Log how much is running; that a delivery starts. */
+void verdict_status(struct send *s);
+void verdict_start(struct send *s, const struct active *a, enum channel c,
+    uint64_t delivery, uint32_t index);
+/* See to what follows from a verdict, NULL: there is none. */
+void verdict_judge(struct send *s, struct active *a, const struct pass *p,
+    uint32_t index, uint64_t delivery, const struct verdict *v);
+/* A recipient failed for good: what the bounce will say. */
+void verdict_failed(
+    struct send *s, struct active *a, uint32_t index, struct span text);
 
 /* --- finish.c --- */
 
@@ -171,8 +220,27 @@ cleaner_answer_fn finish_answer;
 /* Send the bounce of a message, or let it wait for its turn. False: there
  * is none to be sent. */
 bool bounce_start(struct send *s, struct active *a);
+/* Whether it is time to tell the sender of a delay. */
+bool bounce_must_warn(const struct send *s, const struct entry *e);
+/* Tell, if it is time and a child is to be had. */
+void bounce_warn(struct send *s, struct active *a);
 /* See which have ended, after SIGCHLD; start those that waited. */
 void bounce_reap(struct send *s);
+
+/* --- operate.c --- */
+
+/*
+ * What the operator with this uid asks of one message. The answer of the
+ * control socket: "ok", "later" or "error WHY".
+ */
+typedef const char *operate_fn(struct send *s, uint64_t id, uint64_t uid);
+operate_fn operate_hold;
+operate_fn operate_release;
+operate_fn operate_flush;
+operate_fn operate_delete;
+operate_fn operate_bounce;
+/* Nobody has the message now: do what was wanted of it, which ends it. */
+void operate_apply(struct send *s, struct active *a);
 
 /* --- send.c --- */
 
@@ -180,6 +248,8 @@ void bounce_reap(struct send *s);
 void send_flush(struct send *s);
 /* Read locals and virtualdomains again. */
 int send_reload(struct send *s);
+/* Read the routes again; append the answer of the control socket. */
+void send_routes(struct send *s, struct buf *b);
 /* Start nothing more, and go when all is quiet. */
 void send_stop(struct send *s, int code);
 

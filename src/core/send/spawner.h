@@ -22,6 +22,8 @@ struct seat {
 	struct active *a; /* NULL: free */
 	uint32_t from, n; /* recipients: part of the order of its pass */
 	uint64_t first;   /* number of the first delivery */
+	uint32_t dest;    /* where it goes */
+	int64_t began;    /* clock_ms() */
 	uint32_t next;    /* free seats */
 };
 
@@ -31,8 +33,7 @@ struct spawner {
 	uint32_t limit;   /* jobs at once */
 	uint32_t running; /* jobs now */
 	struct seat *seats;
-	uint32_t free;          /* the first free seat, or limit */
-	struct active *issuing; /* whose pass hands out jobs, or NULL */
+	uint32_t free; /* the first free seat, or limit */
 	struct buf in, out;
 	size_t in_handle, out_handle;
 };

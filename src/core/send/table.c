@@ -299,3 +299,34 @@ list_pop(struct table *t, struct list *l)
 	l->n--;
 	return slot;
 }
+
+void
+line_push(struct table *t, struct line *l, enum heap c, uint32_t slot)
+{
+	struct entry *e = table_at(t, slot);
+
+	e->ahead[c] = l->n == 0 ? TABLE_NONE : l->last;
+	e->behind[c] = TABLE_NONE;
+	if (l->n == 0)
+		l->first = slot;
+	else
+		table_at(t, l->last)->behind[c] = slot;
+	l->last = slot;
+	l->n++;
+}
+
+void
+line_drop(struct table *t, struct line *l, enum heap c, uint32_t slot)
+{
+	const struct entry *e = table_at(t, slot);
+
+	if (e->ahead[c] != TABLE_NONE)
+		table_at(t, e->ahead[c])->behind[c] = e->behind[c];
+	else
+		l->first = e->behind[c];
+	if (e->behind[c] != TABLE_NONE)
+		table_at(t, e->behind[c])->ahead[c] = e->ahead[c];
+	else
+		l->last = e->ahead[c];
+	l->n--;
+}

@@ -4,20 +4,23 @@
 #include "talk.h"
 
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include "ask.h"
 #include "base/err.h"
 #include "pipe.h"
 #include "send.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
+#include "sys/log.h"
 #include "sys/sock.h"
 
 enum {
 	MODE = 0660,
 	BACKLOG = 8,
-	LINE_BYTES = 256,
-	ANSWER_BYTES = 8192,
-	TALK_MS = 10 * 1000 /* for all of a conversation */
+	ANSWER_BYTES = 16 * 1024 * 1024,
+	ANSWER_FULL = 64 * 1024, /* no more is read while so much is unsent */
+	TALK_MS = 60 * 1000 /* for the other side to say or take something */
 };
 
 int
@@ -27,7 +30,7 @@ talk_open(struct talk *t)
 
 	for (size_t i = 0; i < TALK_MAX; i++)
 		t->talkers[i] = (struct talker){ .fd = -1,
-			.in = BUF_INIT(LINE_BYTES),
+			.in = BUF_INIT(2 * ASK_LINE_MAX),
 			.out = BUF_INIT(ANSWER_BYTES) };
 	r = sock_listen("run/send", MODE, BACKLOG, &t->fd);
 	if (r == 0)
@@ -64,11 +67,12 @@ put_count(struct buf *b, const char *what, size_t n)
 }
 
 static void
-do_status(struct send *s, struct buf *b)
+do_status(struct send *s, struct buf *b, const struct ask *k)
 {
 	const struct spawner *l = &s->spawners[CHANNEL_LOCAL];
 	const struct spawner *r = &s->spawners[CHANNEL_REMOTE];
 
+	(void)k;
 	put_count(b, "messages ", table_size(s->table));
 	put_count(b, "unprocessed ", s->fresh.n + s->old.n + s->big.n);
 	put_count(b, "local jobs ", l->running);
@@ -84,39 +88,187 @@ do_status(struct send *s, struct buf *b)
 }
 
 static void
-do_flush(struct send *s, struct buf *b)
+do_flush(struct send *s, struct buf *b, const struct ask *k)
 {
+	(void)k;
 	send_flush(s);
 	buf_puts(b, "ok\n");
 }
 
 static void
-do_reload(struct send *s, struct buf *b)
+do_reload(struct send *s, struct buf *b, const struct ask *k)
 {
-	buf_puts(
-	    b, send_reload(s) < 0 ? "unable to reread controls\n" : "ok\n");
+	(void)k;
+	buf_puts(b,
+	    send_reload(s) < 0 ? "error unable to reread controls\n" : "ok\n");
 }
 
-static const struct {
-	const char *word;
-	void (*fn)(struct send *s, struct buf *b);
-} commands[] = {
-	{ "status", do_status },
-	{ "flush", do_flush },
-	{ "reload", do_reload },
+static const char *
+stage_word(const struct entry *e)
+{
+	switch ((enum stage)e->stage) {
+	case STAGE_FRESH:
+		return "new";
+	case STAGE_WAITING:
+		return e->active != NULL && active_is_busy(e->active)
+			   ? "active"
+			   : "waiting";
+	case STAGE_FINISH:
+		return "finishing";
+	case STAGE_CLEAN:
+		return "removing";
+	case STAGE_ASIDE:
+		break;
+	}
+	return "quarantined";
+}
+
+/* A destination's name as one word. */
+static void
+put_key(struct buf *b, const struct dest *d)
+{
+	log_safe(b, (struct span){ d->key, d->key_len });
+}
+
+static void
+do_info(struct send *s, struct buf *b, const struct ask *k)
+{
+	uint32_t slot = table_find(s->table, k->id);
+	uint64_t jobs = 0;
+	const struct entry *e;
+
+	if (slot == TABLE_NONE) {
+		buf_puts(b, "error no such message\n");
+		return;
+	}
+	e = table_at(s->table, slot);
+	buf_puts(b, stage_word(e));
+	buf_puts(b, e->is_held ? " 1" : " 0");
+	for (size_t c = 0; c < CHANNELS; c++) {
+		buf_putc(b, ' ');
+		buf_putu(b, e->place[c] != 0 ? e->due[c] : 0);
+		if (e->active != NULL)
+			jobs += e->active->pass[c].jobs;
+	}
+	buf_putc(b, ' ');
+	buf_putu(b, jobs);
+	for (size_t c = CHANNELS; c-- > 0;) {
+		if (e->dest[c] == DEST_NONE)
+			continue;
+		buf_putc(b, ' ');
+		buf_puts(b, verdict_channel((enum channel)c));
+		buf_putc(b, ' ');
+		put_key(b, dest_at(s->dests[c], e->dest[c]));
+		buf_putc(b, '\n');
+		return;
+	}
+	buf_puts(b, " - -\n");
+}
+
+static void
+put_dest(struct send *s, struct buf *b, size_t c, uint32_t at)
+{
+	const struct dest *d = dest_at(s->dests[c], at);
+	int64_t rest = d->until == 0 ? 0 : (d->until - clock_ms()) / 1000;
+	const uint64_t numbers[] = { d->running, dest_limit(s->dests[c], at),
+		d->line.n + d->ngroups, d->failures,
+		d->until == 0 ? 0 : (uint64_t)(s->now + rest) };
+
+	buf_puts(b, verdict_channel((enum channel)c));
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++) {
+		buf_putc(b, ' ');
+		buf_putu(b, numbers[i]);
+	}
+	buf_putc(b, ' ');
+	put_key(b, d);
+	buf_putc(b, ' ');
+	if (d->failures > 0)
+		log_safe(b, (struct span){ d->why, d->why_len });
+	buf_putc(b, '\n');
+}
+
+/* Those that there is something to say of. */
+static void
+do_dests(struct send *s, struct buf *b, const struct ask *k)
+{
+	(void)k;
+	for (size_t c = 0; c < CHANNELS; c++) {
+		uint32_t d = DEST_NONE;
+
+		while ((d = dest_after(s->dests[c], d)) != DEST_NONE &&
+		       b->len < ANSWER_BYTES / 2) {
+			const struct dest *p = dest_at(s->dests[c], d);
+
+			if (p->is_active || p->failures > 0)
+				put_dest(s, b, c, d);
+		}
+	}
+}
+
+static void
+do_dest(struct send *s, struct buf *b, const struct ask *k)
+{
+	uint32_t d = dest_find(s->dests[k->channel], k->key);
+
+	if (d == DEST_NONE)
+		buf_puts(b, "error no such destination\n");
+	else
+		put_dest(s, b, k->channel, d);
+}
+
+static void
+do_routes(struct send *s, struct buf *b, const struct ask *k)
+{
+	(void)k;
+	send_routes(s, b);
+	buf_putc(b, '\n');
+}
+
+typedef void answer_fn(struct send *s, struct buf *b, const struct ask *k);
+
+/* What is about the system, and what is about one message. */
+static answer_fn *const answers[ASK_VERBS] = {
+	[ASK_STATUS] = do_status,
+	[ASK_RELOAD] = do_reload,
+	[ASK_FLUSH] = do_flush,
+	[ASK_INFO] = do_info,
+	[ASK_DESTS] = do_dests,
+	[ASK_DEST] = do_dest,
+	[ASK_ROUTES] = do_routes,
 };
+
+static operate_fn *const deeds[ASK_VERBS] = {
+	[ASK_FLUSH] = operate_flush,
+	[ASK_HOLD] = operate_hold,
+	[ASK_RELEASE] = operate_release,
+	[ASK_DELETE] = operate_delete,
+	[ASK_BOUNCE] = operate_bounce,
+};
+
+/* Root may do everything, and so may who we are. */
+static bool
+may_ask(const struct talker *k, const struct ask *ask)
+{
+	return ask_is_harmless(ask) || k->peer.uid == 0 ||
+	       k->peer.uid == geteuid();
+}
 
 static void
 obey(struct send *s, struct talker *k, struct span line)
 {
-	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
-		if (span_eq(line, span_cstr(commands[i].word))) {
-			commands[i].fn(s, &k->out);
-			buf_putc(&k->out, '\n');
-			return;
-		}
+	struct ask ask;
+
+	if (ask_parse(line, &ask) < 0) {
+		buf_puts(&k->out, "error not understood\n");
+	} else if (!may_ask(k, &ask)) {
+		buf_puts(&k->out, "error not permitted\n");
+	} else if (ask.has_id && deeds[ask.verb] != NULL) {
+		buf_puts(&k->out, deeds[ask.verb](s, ask.id, k->peer.uid));
+		buf_putc(&k->out, '\n');
+	} else {
+		answers[ask.verb](s, &k->out, &ask);
 	}
-	buf_puts(&k->out, "unknown command\n\n");
+	buf_putc(&k->out, '\n');
 }
 
 /* --- connections --- */
@@ -151,30 +303,54 @@ take_call(struct talk *t)
 		return; /* it has gone again */
 	while (k->fd >= 0)
 		k++;
+	if (sock_peer(fd, &k->peer) < 0) {
+		fd_close(&fd);
+		return;
+	}
 	k->fd = fd;
 	k->until = clock_ms() + TALK_MS;
 }
 
-/* Answer what has been asked; false: the end of the conversation. */
+/* Answer the next question that is at hand; false: there is none. */
+static bool
+answer_next(struct send *s, struct talker *k)
+{
+	struct span in = buf_span(&k->in);
+	size_t lf = span_find(in, '\n');
+
+	if (lf == in.len)
+		return false;
+	obey(s, k, span_head(in, lf));
+	buf_drop(&k->in, lf + 1);
+	return true;
+}
+
+/* Whether a whole question is at hand. */
+static bool
+has_question(const struct talker *k)
+{
+	return span_find(buf_span(&k->in), '\n') < k->in.len;
+}
+
+/* Answer, and hear what there is; false: the end of the conversation. */
 static bool
 converse(struct send *s, struct talker *k)
 {
-	struct span rest, line;
-	size_t got, lf;
+	size_t got = 1;
 
-	if (k->out.len > 0)
-		return pipe_push(k->fd, &k->out) == 0;
-	if (fd_read_buf(k->fd, &k->in, LINE_BYTES, k->until, &got) < 0 ||
-	    got == 0)
+	k->until = clock_ms() + TALK_MS;
+	if (k->out.len == 0 &&
+	    fd_read_buf(k->fd, &k->in, ASK_LINE_MAX, k->until, &got) < 0)
 		return false;
-	rest = buf_span(&k->in);
-	while ((lf = span_find(rest, '\n')) < rest.len) {
-		line = span_head(rest, lf);
-		rest = span_tail(rest, lf + 1);
-		obey(s, k, line);
-	}
-	buf_drop(&k->in, k->in.len - rest.len);
-	return pipe_push(k->fd, &k->out) == 0;
+	do {
+		while (k->out.len < ANSWER_FULL && answer_next(s, k))
+			;
+		if (pipe_push(k->fd, &k->out) < 0)
+			return false;
+		/* all of it went: there may be more to be answered */
+	} while (k->out.len == 0 && has_question(k));
+	/* what goes on and on is no question */
+	return got > 0 && (k->in.len < ASK_LINE_MAX || has_question(k));
 }
 
 void

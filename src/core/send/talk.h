@@ -1,5 +1,5 @@
 /*
- * talk - the control socket run/send: flush, reload, status
+ * talk - the control socket run/send: see doc/protocols.md
  *
  * A line is a command; the answer is lines of text, the last one empty.
  */
@@ -11,13 +11,15 @@
 
 #include "base/attr.h"
 #include "base/buf.h"
+#include "sys/sock.h"
 
-enum { TALK_MAX = 4 };
+enum { TALK_MAX = 16 };
 
 struct send;
 
 struct talker {
 	int fd;
+	struct sock_peer peer;
 	struct buf in, out;
 	int64_t until; /* of clock_ms() */
 	size_t handle;

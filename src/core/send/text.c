@@ -55,6 +55,24 @@ text_plain_sender(struct span sender)
 	return span_head(sender, sender.len - verp_suffix().len);
 }
 
+bool
+text_is_unreached(struct span text)
+{
+	/* no connection, a connection that broke; no answer from the DNS;
+	 * a greeting or a name that was refused */
+	static const char *const signs[] = { "(#4.4.", "but greeting failed",
+		"but my name was rejected", "(#4.1.2)" };
+
+	struct span line = SPAN("");
+
+	/* what follows the first line is the other host's to say */
+	(void)span_line(&text, &line);
+	for (size_t i = 0; i < sizeof(signs) / sizeof(*signs); i++)
+		if (span_contains(line, span_cstr(signs[i])))
+			return true;
+	return false;
+}
+
 void
 text_sender(struct buf *b, struct span sender, struct span rcpt)
 {

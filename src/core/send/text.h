@@ -24,6 +24,12 @@ bool text_is_verp(struct span sender);
 struct span text_plain_sender(struct span sender);
 
 /*
+ * Whether the text of a deferral says that there was nobody to talk to:
+ * what the other host said of a recipient or a message does not count.
+ */
+bool text_is_unreached(struct span text);
+
+/*
  * Append the sender for one recipient (contract queue.md 4.3):
  * "X@H-@[]" for R@D is "XR=D@H"; any other sender is itself.
  */

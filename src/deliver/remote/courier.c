@@ -269,14 +269,15 @@ send_again(struct courier *c, const struct errand *e, struct report *report)
 }
 
 static void
-carry(struct courier *c, struct span host, const struct errand *e,
-    struct report *report, struct buf *key)
+carry(struct courier *c, struct span host, const struct span *given,
+    const struct errand *e, struct report *report, struct buf *key)
 {
-	const struct map *routes = c->settings.routes;
 	struct span value = SPAN("");
 	struct route route;
 
-	if (!route_find(routes, host, e->sender, &value))
+	if (given != NULL)
+		value = *given;
+	else if (!route_find(c->settings.routes, host, e->sender, &value))
 		value = SPAN("");
 	route = route_parse(value);
 	if (route.has_login) {
@@ -285,7 +286,7 @@ carry(struct courier *c, struct span host, const struct errand *e,
 		    "yet. (#4.3.5)");
 		return;
 	}
-	route_key(routes, host, e->sender, key);
+	route_key(value, host, key);
 	if (is_usable(c, key)) {
 		if (send_again(c, e, report))
 			return;
@@ -300,8 +301,8 @@ carry(struct courier *c, struct span host, const struct errand *e,
 }
 
 void
-courier_send(struct courier *c, struct span host, const struct errand *e,
-    struct report *report)
+courier_send(struct courier *c, struct span host, const struct span *given,
+    const struct errand *e, struct report *report)
 {
 	struct errand errand = *e;
 	struct buf key = BUF_INIT(KEY_MAX);
@@ -315,6 +316,6 @@ courier_send(struct courier *c, struct span host, const struct errand *e,
 	if (changed)
 		courier_hang_up(c);
 	errand.bounces_8bit = c->settings.bounces_8bit;
-	carry(c, host, &errand, report, &key);
+	carry(c, host, given, &errand, report, &key);
 	buf_free(&key);
 }

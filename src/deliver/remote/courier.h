@@ -35,11 +35,12 @@ void courier_init(struct courier *c, int given);
 void courier_free(struct courier *c);
 
 /*
- * Carry e's message to host. report was begun for e->n recipients; it
- * always ends with a verdict for the message.
+ * Carry e's message to host by route, a value of smtproutes; NULL: look it
+ * up there. report was begun for e->n recipients; it always ends with a
+ * verdict for the message.
  */
-void courier_send(struct courier *c, struct span host, const struct errand *e,
-    struct report *report);
+void courier_send(struct courier *c, struct span host, const struct span *given,
+    const struct errand *e, struct report *report);
 
 /* When the connection is too old to be kept; INT64_MAX without one. */
 int64_t courier_deadline(const struct courier *c);

@@ -71,7 +71,7 @@ send_once(struct courier *c, struct span host, struct errand *e)
 		report_text(
 		    &report, 'Z', SPAN("Unable to read message. (#4.3.0)\n"));
 	else
-		courier_send(c, host, e, &report);
+		courier_send(c, host, NULL, e, &report);
 	print_report(&report);
 	report_free(&report);
 	return 0;
@@ -147,8 +147,8 @@ send_done(struct worker *w, size_t n)
 
 /* Read the fields of a WORK frame. E_SYNTAX. */
 static int
-read_work(struct span in, struct span *host, struct errand *e,
-    struct span rcpt[JOB_RCPTS_MAX])
+read_work(struct span in, struct span *host, struct span *route,
+    struct errand *e, struct span rcpt[JOB_RCPTS_MAX])
 {
 	struct frame f;
 	uint32_t n, i;
@@ -158,6 +158,7 @@ read_work(struct span in, struct span *host, struct errand *e,
 		return E_SYNTAX;
 	*host = wire_get_bytes(&f);
 	e->sender = wire_get_bytes(&f);
+	*route = wire_get_bytes(&f);
 	n = wire_get_u32(&f);
 	if (n == 0 || n > JOB_RCPTS_MAX)
 		return E_SYNTAX;
@@ -174,8 +175,8 @@ work(struct worker *w, int fd)
 {
 	struct span rcpt[JOB_RCPTS_MAX];
 	struct errand e = { .message = &w->message };
-	struct span host;
-	int r = read_work(buf_span(&w->in), &host, &e, rcpt);
+	struct span host, route;
+	int r = read_work(buf_span(&w->in), &host, &route, &e, rcpt);
 
 	if (r < 0 || fd < 0)
 		return E_SYNTAX;
@@ -186,7 +187,7 @@ work(struct worker *w, int fd)
 		report_text(&w->report, 'Z',
 		    SPAN("Unable to read message. (#4.3.0)\n"));
 	else
-		courier_send(&w->courier, host, &e, &w->report);
+		courier_send(&w->courier, host, &route, &e, &w->report);
 	message_close(&w->message);
 	return send_done(w, e.n);
 }

@@ -179,6 +179,7 @@ put_work(struct buf *out, const struct task *t)
 	begun = wire_begin(out, WIRE_WORK);
 	wire_put_bytes(out, task_host(t));
 	wire_put_bytes(out, t->job.sender);
+	wire_put_bytes(out, t->job.route);
 	wire_put_u32(out, t->left);
 	for (i = 0; i < t->job.nrcpt; i++)
 		if (t->verdict[i].letter == 0)

@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "base/map.h"
 #include "base/mem.h"
 #include "child.h"
 #include "classic.h"
@@ -55,8 +54,7 @@ struct rspawn {
 	struct pool *pool;
 	struct classic classic;
 	/* what decides where jobs go */
-	struct file_stamp routes_stamp, command_stamp;
-	struct map *routes;
+	struct file_stamp command_stamp;
 	struct buf command; /* of control/remotecommand; empty: none */
 	struct buf key;
 };
@@ -71,21 +69,6 @@ finish(void *ctx, struct task *t)
 		task_result(t, &s->out);
 	task_destroy(&t);
 	s->tasks--;
-}
-
-static void
-refresh_routes(struct rspawn *s)
-{
-	struct file_stamp now;
-
-	if (file_stamp(FILE_CWD, "control/smtproutes", &now) < 0 ||
-	    file_stamp_eq(&now, &s->routes_stamp))
-		return;
-	s->routes_stamp = now;
-	map_destroy(&s->routes);
-	/* only a hint here; qmail-remote reports what it cannot read */
-	if (control_table("smtproutes", &s->routes) < 0)
-		s->routes = NULL;
 }
 
 static void
@@ -129,9 +112,8 @@ give_to_worker(struct rspawn *s, struct task *t)
 	uint64_t size;
 	int r;
 
-	refresh_routes(s);
 	buf_reset(&s->key);
-	route_key(s->routes, task_host(t), t->job.sender, &s->key);
+	route_key(t->job.route, task_host(t), &s->key);
 	r = store_message(s->store, t->job.id, &message, &size);
 	if (r < 0) {
 		task_settle_all(t, 'Z',
@@ -386,7 +368,6 @@ close_all(struct rspawn *s)
 {
 	pool_free(s->pool);
 	mem_free(s->pool);
-	map_destroy(&s->routes);
 	buf_free(&s->command);
 	buf_free(&s->key);
 	buf_free(&s->in);

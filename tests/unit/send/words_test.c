@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 /* the modules live in a room, which is no library */
+#include "../../../src/core/send/ask.c"
 #include "../../../src/core/send/notice.c"
 #include "../../../src/core/send/schedule.c"
 #include "../../../src/core/send/text.c"
@@ -41,14 +42,17 @@ test_schedule(void **state)
 		{ 604800, 787 * 787, 797 * 797 },
 	};
 	const int64_t birth = 1795483621;
+	const struct schedule classic = { .n = { 0 } };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		int64_t now = birth + rows[i].age;
 
-		assert_int_equal(schedule_next(CHANNEL_LOCAL, birth, now),
+		assert_int_equal(
+		    schedule_next(&classic, CHANNEL_LOCAL, birth, now),
 		    birth + rows[i].local);
-		assert_int_equal(schedule_next(CHANNEL_REMOTE, birth, now),
+		assert_int_equal(
+		    schedule_next(&classic, CHANNEL_REMOTE, birth, now),
 		    birth + rows[i].remote);
 	}
 	assert_false(schedule_is_last(birth, birth, 0));
@@ -56,6 +60,117 @@ test_schedule(void **state)
 	assert_false(schedule_is_last(birth, birth + 604800, 604800));
 	assert_true(schedule_is_last(birth, birth + 604801, 604800));
 	assert_false(schedule_is_last(birth, birth - 100, 1));
+}
+
+/* control/retryschedule */
+static void
+test_own_schedule(void **state)
+{
+	static const struct {
+		int64_t age, next;
+	} rows[] = { { -5, 60 }, { 0, 60 }, { 59, 60 }, { 60, 360 },
+		{ 359, 360 }, { 360, 3960 }, { 3960, 7560 }, { 7559, 7560 },
+		{ 7560, 11160 } };
+	struct schedule s = { .n = { 0 } };
+
+	(void)state;
+	assert_int_equal(schedule_line(&s, SPAN("remote 9d")), 0);
+	assert_int_equal(schedule_line(&s, SPAN(" remote\t60  5m 1h ")), 0);
+	assert_int_equal(s.n[CHANNEL_LOCAL], 0);
+	assert_int_equal(schedule_next(&s, CHANNEL_LOCAL, 1000, 1000), 1100);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		assert_int_equal(
+		    schedule_next(&s, CHANNEL_REMOTE, 1000, 1000 + rows[i].age),
+		    1000 + rows[i].next);
+}
+
+static void
+test_wrong_schedule(void **state)
+{
+	static const char *const rows[] = { "", "remote", "both 5m", "local 0",
+		"local 5m, 6m", "local 5x", "remote 1h -1", "5m" };
+	struct buf many = BUF_INIT(1000);
+	struct schedule s = { .n = { 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		if (schedule_line(&s, span_cstr(rows[i])) != E_SYNTAX)
+			fail_msg("%s", rows[i]);
+	buf_puts(&many, "local");
+	for (size_t i = 0; i <= SCHEDULE_STEPS; i++)
+		buf_puts(&many, " 1h");
+	assert_int_equal(schedule_line(&s, buf_span(&many)), E_TOOBIG);
+	buf_free(&many);
+}
+
+static void
+test_unreached(void **state)
+{
+	static const struct {
+		bool want;
+		const char *text;
+	} rows[] = {
+		{ true, "Sorry, I wasn't able to establish an SMTP "
+			"connection. (#4.4.1)\n" },
+		{ true,
+		    "Connected to 1.2.3.4 but connection died. (#4.4.2)\n" },
+		{ true, "CNAME lookup failed temporarily. (#4.4.3)\n" },
+		{ true, "Sorry, I couldn't find any host by that name. "
+			"(#4.1.2)\n" },
+		{ true, "Connected to 1.2.3.4 but greeting failed.\n"
+			"Remote host said: 421 busy\n" },
+		{ false, "1.2.3.4 does not like recipient.\nRemote host said: "
+			 "451 try later (#4.4.1)\n" },
+		{ false, "1.2.3.4 failed after I sent the message.\n" },
+		{ false, "qmail-remote crashed.\n" },
+		{ false, "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		if (text_is_unreached(span_cstr(rows[i].text)) != rows[i].want)
+			fail_msg("%s", rows[i].text);
+}
+
+static void
+test_ask(void **state)
+{
+	static const struct {
+		const char *line;
+		int want;
+		enum ask_verb verb;
+		uint64_t id;
+		const char *key;
+	} rows[] = {
+		{ "status", 0, ASK_STATUS, 0, "" },
+		{ "flush", 0, ASK_FLUSH, 0, "" },
+		{ "flush 17", 0, ASK_FLUSH, 17, "" },
+		{ "hold 18446744073709551615", 0, ASK_HOLD, UINT64_MAX, "" },
+		{ "dest remote via [::1]:25", 0, ASK_DEST, 0, "via [::1]:25" },
+		{ "dest local ", 0, ASK_DEST, 0, "" },
+		{ "", E_SYNTAX, 0, 0, "" },
+		{ "status ", E_SYNTAX, 0, 0, "" },
+		{ "status 1", E_SYNTAX, 0, 0, "" },
+		{ "hold", E_SYNTAX, 0, 0, "" },
+		{ "hold ", E_SYNTAX, 0, 0, "" },
+		{ "hold -1", E_SYNTAX, 0, 0, "" },
+		{ "hold 1 2", E_SYNTAX, 0, 0, "" },
+		{ "hold 18446744073709551616", E_SYNTAX, 0, 0, "" },
+		{ "HOLD 1", E_SYNTAX, 0, 0, "" },
+		{ "dest remote", E_SYNTAX, 0, 0, "" },
+		{ "dest both a", E_SYNTAX, 0, 0, "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct ask k;
+		int r = ask_parse(span_cstr(rows[i].line), &k);
+
+		if (r != rows[i].want ||
+		    (r == 0 && (k.verb != rows[i].verb || k.id != rows[i].id ||
+				   !span_eq(k.key, span_cstr(rows[i].key)))))
+			fail_msg("%s", rows[i].line);
+	}
 }
 
 /* queue.md 4.7, oracle cases 38, 39 */
@@ -126,7 +241,24 @@ test_sender(void **state)
 	}
 }
 
+static struct span
+no_orcpt(const void *ctx, struct span addr)
+{
+	(void)ctx;
+	(void)addr;
+	return SPAN("");
+}
+
+static struct span
+some_orcpt(const void *ctx, struct span addr)
+{
+	(void)ctx;
+	return span_eq(addr, SPAN("r@far")) ? SPAN("rfc822;R+2Bx+0A+@far")
+					    : SPAN("");
+}
+
 static const struct notice plain = {
+	.orcpt = no_orcpt,
 	.from = { "MAILER-DAEMON", 13 },
 	.host = { "mail.example.org", 16 },
 	.to = { "a b@ok.example", 14 },
@@ -165,7 +297,7 @@ test_qsbmf(void **state)
 		 "Return-Path: <\"a b\"@ok.example>\n",
 	    "single");
 
-	n.is_double = true;
+	n.kind = NOTICE_DOUBLE;
 	n.from = SPAN("Mailer Daemon");
 	n.to = SPAN("postmaster@mail.example.org");
 	n.sender = SPAN("");
@@ -245,6 +377,69 @@ test_report(void **state)
 	    "report");
 }
 
+/* What RFC 3461 asked for, and a message that is only late. */
+static void
+test_delay(void **state)
+{
+	struct notice n = plain;
+	struct buf b = BUF_INIT(10000);
+
+	(void)state;
+	n.kind = NOTICE_DELAY;
+	n.is_header = true;
+	n.until = 1795357990;
+	n.envid = SPAN("QQ+3D1");
+	n.orcpt = some_orcpt;
+	n.text = SPAN("<r@far>:\nbusy (#4.4.1)\n\n<q@z>:\n\n");
+	notice_head(&b, &n);
+	notice_tail(&b, &n);
+	assert_buf(&b,
+	    "Date: 22 Nov 2026 14:32:10 -0000\n"
+	    "From: MAILER-DAEMON@mail.example.org\n"
+	    "To: \"a b\"@ok.example\n"
+	    "Subject: delay notice\n"
+	    "\nHi. This is the qmail-send program at mail.example.org.\n"
+	    "I haven't been able to deliver your message to the following "
+	    "addresses yet.\n"
+	    "There is nothing you need to do: I'll keep trying until\n"
+	    "22 Nov 2026 14:33:10 -0000.\n\n"
+	    "<r@far>:\nbusy (#4.4.1)\n\n<q@z>:\n\n"
+	    "--- Below this line is the header of the message.\n\n"
+	    "Return-Path: <\"a b\"@ok.example>\n",
+	    "plain");
+	n.is_report = true;
+	notice_head(&b, &n);
+	assert_true(span_contains(buf_span(&b),
+	    SPAN("\nReporting-MTA: dns; mail.example.org\n"
+		 "Original-Envelope-Id: QQ=1\n"
+		 "Arrival-Date: 22 Nov 2026 14:31:40 -0000\n\n"
+		 "Original-Recipient: rfc822; R+x+0A+@far\n"
+		 "Final-Recipient: rfc822; r@far\n"
+		 "Action: delayed\nStatus: 4.4.1\n"
+		 "Diagnostic-Code: x-qmail; busy (#4.4.1)\n"
+		 "Will-Retry-Until: 22 Nov 2026 14:33:10 -0000\n\n"
+		 "Final-Recipient: rfc822; q@z\n"
+		 "Action: delayed\nStatus: 4.0.0\n"
+		 "Will-Retry-Until: 22 Nov 2026 14:33:10 -0000\n")));
+	buf_free(&b);
+}
+
+static void
+test_cut_copy(void **state)
+{
+	struct notice n = plain;
+	struct buf b = BUF_INIT(10000);
+
+	(void)state;
+	n.size = 5000;
+	n.copied = 100;
+	notice_head(&b, &n);
+	assert_true(span_contains(buf_span(&b),
+	    SPAN("\n--- Below this line is the beginning of the message, which "
+		 "has 5000 bytes.\n\nReturn-Path: ")));
+	buf_free(&b);
+}
+
 static void
 test_status(void **state)
 {
@@ -268,7 +463,7 @@ test_status(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-		if (!span_eq(find_status(span_cstr(rows[i].text)),
+		if (!span_eq(find_status(&plain, span_cstr(rows[i].text)),
 			span_cstr(rows[i].want)))
 			fail_msg("%s", rows[i].text);
 }
@@ -278,10 +473,16 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_schedule),
+		cmocka_unit_test(test_own_schedule),
+		cmocka_unit_test(test_wrong_schedule),
+		cmocka_unit_test(test_unreached),
+		cmocka_unit_test(test_ask),
 		cmocka_unit_test(test_paragraph),
 		cmocka_unit_test(test_sender),
 		cmocka_unit_test(test_qsbmf),
 		cmocka_unit_test(test_report),
+		cmocka_unit_test(test_delay),
+		cmocka_unit_test(test_cut_copy),
 		cmocka_unit_test(test_status),
 	};
 

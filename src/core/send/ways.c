@@ -1,0 +1,109 @@
+/*
+ * ways - by which way mail goes: see ways.h
+ */
+#include "ways.h"
+
+#include "base/ascii.h"
+#include "base/err.h"
+#include "conf/control.h"
+#include "conf/overrides.h"
+#include "conf/smtproutes.h"
+#include "sys/clock.h"
+
+static bool
+has_changed(const char *path, struct file_stamp *was)
+{
+	struct file_stamp is;
+
+	if (file_stamp(FILE_CWD, path, &is) < 0 || file_stamp_eq(&is, was))
+		return false;
+	*was = is;
+	return true;
+}
+
+static bool
+refresh_routes(struct ways *w, struct ways_trouble *t)
+{
+	struct map *routes = NULL;
+	int r;
+
+	if (!has_changed("control/smtproutes", &w->routes_stamp))
+		return false;
+	r = control_table("smtproutes", &routes);
+	if (r < 0 && r != E_ABSENT) {
+		*t = (struct ways_trouble){ "control/smtproutes", 0, r };
+		return false;
+	}
+	map_destroy(&w->routes);
+	w->routes = routes;
+	return true;
+}
+
+static bool
+refresh_overrides(struct ways *w, struct ways_trouble *t)
+{
+	struct map *overrides = NULL;
+	int64_t now = clock_real();
+	size_t line = 0;
+	int r;
+
+	if (!has_changed(OVERRIDES_FILE, &w->overrides_stamp) &&
+	    now < w->overrides_end)
+		return false;
+	r = overrides_read(now, &overrides, &w->overrides_end, &line);
+	if (r < 0) {
+		*t = (struct ways_trouble){ OVERRIDES_FILE, line, r };
+		return false;
+	}
+	map_destroy(&w->overrides);
+	w->overrides = overrides;
+	return true;
+}
+
+bool
+ways_refresh(struct ways *w, struct ways_trouble *t)
+{
+	bool has_new;
+
+	*t = (struct ways_trouble){ NULL, 0, 0 };
+	has_new = refresh_routes(w, t);
+	return refresh_overrides(w, t) || has_new;
+}
+
+void
+ways_free(struct ways *w)
+{
+	map_destroy(&w->routes);
+	map_destroy(&w->overrides);
+}
+
+static struct span
+domain_of(struct span addr)
+{
+	return span_tail(addr, span_rfind(addr, '@') + 1);
+}
+
+struct span
+ways_route(const struct ways *w, struct span addr, struct span sender)
+{
+	struct span host = domain_of(addr), value;
+
+	if (route_find(w->overrides, host, sender, &value) ||
+	    route_find(w->routes, host, sender, &value))
+		return value;
+	return SPAN("");
+}
+
+void
+ways_key(const struct ways *w, enum channel c, struct span addr,
+    struct span sender, struct buf *key)
+{
+	if (c == CHANNEL_REMOTE) {
+		route_key(ways_route(w, addr, sender), domain_of(addr), key);
+		return;
+	}
+	addr = span_head(addr, span_rfind(addr, '@'));
+	addr = span_head(addr, span_find(addr, '-'));
+	for (size_t i = 0; i < addr.len; i++)
+		buf_putc(key, ascii_lower((unsigned char)addr.p[i]));
+}
