@@ -85,6 +85,7 @@ fault: programs
 
 bench: programs
 	bench/bench.py
+	bench/queue.py
 
 fuzz:
 	tools/run-fuzz $(or $(T),60)

@@ -1,7 +1,9 @@
 /*
  * make-deferred - fill queue/ with messages that failed once
  *
- * make-deferred count due: in the current directory, without any sync.
+ * make-deferred COUNT DUE [DOMAINS]: in the current directory, without any
+ * sync; each is due at DUE (seconds since 1970), for one recipient in one
+ * of so many domains, farN.example.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -31,9 +33,10 @@ put(const char *kind, uint64_t id, struct span content)
 int
 main(int argc, char **argv)
 {
-	long count = argc == 3 ? strtol(argv[1], NULL, 10) : 0;
-	long due = argc == 3 ? strtol(argv[2], NULL, 10) : 0;
-	struct buf file = BUF_INIT(100000);
+	long count = argc >= 3 ? strtol(argv[1], NULL, 10) : 0;
+	long due = argc >= 3 ? strtol(argv[2], NULL, 10) : 0;
+	long domains = argc >= 4 ? strtol(argv[3], NULL, 10) : 1;
+	struct buf file = BUF_INIT(100000), rcpts = BUF_INIT(1000);
 	struct note n;
 
 	for (long i = 0; i < count; i++) {
@@ -43,9 +46,13 @@ main(int argc, char **argv)
 			.size = 5,
 			.hash = hash_of(SPAN("mail\n")),
 			.sender = SPAN("sender@elsewhere.example"),
-			.rcpts = { "Trecipient@far.example\0", 23 },
 			.nrcpt = 1 };
 
+		buf_reset(&rcpts);
+		buf_puts(&rcpts, "Trecipient@far");
+		buf_putu(&rcpts, (uintmax_t)(i % domains));
+		buf_put(&rcpts, SPAN(".example\0"));
+		e.rcpts = buf_span(&rcpts);
 		put("mess", e.id, SPAN("mail\n"));
 		buf_reset(&file);
 		envelope_seal(&file, &e);
@@ -59,5 +66,6 @@ main(int argc, char **argv)
 		note_free(&n);
 	}
 	buf_free(&file);
+	buf_free(&rcpts);
 	return 0;
 }
