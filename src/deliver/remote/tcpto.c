@@ -3,7 +3,6 @@
  */
 #include "tcpto.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/file.h>
@@ -11,122 +10,92 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "base/span.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
 #include "sys/file.h"
-#include "sys/lock.h"
 
 enum {
-	AT_COUNT = 4,
-	AT_TIME = 8,
 	COUNT_MAX = 10,
 	COUNT_SKIP = 2,
 	QUIET = 120, /* seconds in which a second timeout is the same */
 	UNIT = 64,   /* seconds: age limit = (60 + pid mod 32) of them */
-	AGE_PER_COUNT = 1024,
-	LOCK_MS = 5000
+	AGE_PER_COUNT = 1024
 };
 
-static int64_t
-time_of(const unsigned char *rec)
+/* ip's record, or NULL. */
+static struct tcptable_record *
+find(struct tcptable *t, const struct ip *ip)
 {
-	const unsigned char *p = rec + AT_TIME;
-
-	return (int64_t)p[0] | (int64_t)p[1] << 8 | (int64_t)p[2] << 16 |
-	       (int64_t)p[3] << 24;
-}
-
-static void
-set_time(unsigned char *rec, int64_t when)
-{
-	int i;
-
-	for (i = 0; i < 4; i++)
-		rec[AT_TIME + i] = (unsigned char)(when >> (8 * i) & 255);
-}
-
-/* The offset of ip's record, or TCPTO_SIZE. */
-static size_t
-find(const unsigned char table[TCPTO_SIZE], const struct ip *ip)
-{
-	size_t at;
-
 	if (ip->family != AF_INET)
-		return TCPTO_SIZE;
-	for (at = 0; at < TCPTO_SIZE; at += TCPTO_RECORD)
-		if (memcmp(table + at, ip->bytes, 4) == 0)
-			return at;
-	return TCPTO_SIZE;
+		return NULL;
+	for (size_t i = 0; i < TCPTABLE_RECORDS; i++)
+		if (memcmp(t->record[i].ip, ip->bytes, 4) == 0)
+			return &t->record[i];
+	return NULL;
 }
 
 /* The record a new address gets: an unused one, else the stalest. */
-static size_t
-victim(const unsigned char table[TCPTO_SIZE])
+static struct tcptable_record *
+victim(struct tcptable *t)
 {
-	size_t at, best = 0;
+	struct tcptable_record *best = NULL;
 	int64_t least = INT64_MAX;
 
-	for (at = 0; at < TCPTO_SIZE; at += TCPTO_RECORD) {
-		const unsigned char *rec = table + at;
-		int64_t value;
+	for (size_t i = 0; i < TCPTABLE_RECORDS; i++) {
+		struct tcptable_record *r = &t->record[i];
+		int64_t value =
+		    (int64_t)r->when + (int64_t)r->count * AGE_PER_COUNT;
 
-		if (rec[AT_COUNT] == 0)
-			return at;
-		value = time_of(rec) + (int64_t)rec[AT_COUNT] * AGE_PER_COUNT;
+		if (r->count == 0)
+			return r;
 		if (value < least) {
 			least = value;
-			best = at;
+			best = r;
 		}
 	}
 	return best;
 }
 
 bool
-tcpto_skips(const unsigned char table[TCPTO_SIZE], const struct ip *ip,
-    int64_t now, uint32_t pid, bool *known)
+tcpto_skips(struct tcptable *t, const struct ip *ip, int64_t now, uint32_t pid,
+    bool *known)
 {
-	size_t at = find(table, ip);
+	const struct tcptable_record *r = find(t, ip);
 
-	*known = at < TCPTO_SIZE;
-	if (!*known || table[at + AT_COUNT] < COUNT_SKIP)
+	*known = r != NULL;
+	if (r == NULL || r->count < COUNT_SKIP)
 		return false;
-	return now - time_of(table + at) < (60 + (int64_t)(pid % 32)) * UNIT;
+	return now - (int64_t)r->when < (60 + (int64_t)(pid % 32)) * UNIT;
 }
 
 bool
-tcpto_note(unsigned char table[TCPTO_SIZE], const struct ip *ip, int64_t now)
+tcpto_note(struct tcptable *t, const struct ip *ip, int64_t now)
 {
-	size_t at = find(table, ip);
-	unsigned char *rec;
+	struct tcptable_record *r = find(t, ip);
 
 	if (ip->family != AF_INET)
 		return false;
-	if (at == TCPTO_SIZE) {
-		rec = table + victim(table);
-		memset(rec, 0, TCPTO_RECORD);
-		memcpy(rec, ip->bytes, 4);
-		rec[AT_COUNT] = 1;
-		set_time(rec, now);
-		return true;
+	if (r == NULL) {
+		r = victim(t);
+		memcpy(r->ip, ip->bytes, sizeof(r->ip));
+		r->count = 0;
 	}
-	rec = table + at;
-	if (rec[AT_COUNT] > 0 && now < time_of(rec) + QUIET)
+	if (r->count > 0 && now < (int64_t)r->when + QUIET)
 		return false;
-	if (rec[AT_COUNT] < COUNT_MAX)
-		rec[AT_COUNT]++;
-	set_time(rec, now);
+	if (r->count < COUNT_MAX)
+		r->count++;
+	r->when = (uint32_t)now;
 	return true;
 }
 
 bool
-tcpto_clear(unsigned char table[TCPTO_SIZE], const struct ip *ip)
+tcpto_clear(struct tcptable *t, const struct ip *ip)
 {
-	size_t at = find(table, ip);
+	struct tcptable_record *r = find(t, ip);
 
-	if (at == TCPTO_SIZE || table[at + AT_COUNT] == 0)
+	if (r == NULL || r->count == 0)
 		return false;
-	table[at + AT_COUNT] = 0;
+	r->count = 0;
 	return true;
 }
 
@@ -142,7 +111,8 @@ tcpto_open(struct tcpto *t, int given)
 		return;
 	}
 	/* without the file, or without the right, there is no such table */
-	if (file_open(FILE_CWD, "queue/lock/tcpto", O_RDWR, 0, &t->fd) < 0)
+	if (file_open(FILE_CWD, TCPTABLE_FOLDER "/" TCPTABLE_FILE, O_RDWR, 0,
+		&t->fd) < 0)
 		t->fd = -1;
 }
 
@@ -154,16 +124,9 @@ tcpto_close(struct tcpto *t)
 
 /* Lock the file and read it. False: do without. */
 static bool
-load(const struct tcpto *t, unsigned char table[TCPTO_SIZE])
+load(const struct tcpto *t, struct tcptable *table)
 {
-	ssize_t n;
-
-	if (t->fd < 0 || lock_wait(t->fd, clock_ms() + LOCK_MS) < 0)
-		return false;
-	do
-		n = pread(t->fd, table, TCPTO_SIZE, 0);
-	while (n < 0 && errno == EINTR);
-	return n == TCPTO_SIZE;
+	return tcptable_lock(t->fd) == 0 && tcptable_read(t->fd, table) == 0;
 }
 
 static void
@@ -172,30 +135,18 @@ unlock(const struct tcpto *t)
 	(void)flock(t->fd, LOCK_UN);
 }
 
-/* Write if something changed; a lost note costs one timeout more. */
-static void
-store(
-    const struct tcpto *t, const unsigned char table[TCPTO_SIZE], bool changed)
-{
-	struct span all = { (const char *)table, TCPTO_SIZE };
-
-	if (changed)
-		err_ignore(fd_pwrite(t->fd, all, 0));
-	unlock(t);
-}
-
 bool
 tcpto_file_skips(const struct tcpto *t, const struct ip *ip, bool *known)
 {
-	unsigned char table[TCPTO_SIZE];
+	struct tcptable table;
 	bool skip = false;
 
 	*known = false;
 	if (t->fd < 0 || ip->family != AF_INET)
 		return false;
-	if (load(t, table))
+	if (load(t, &table))
 		skip = tcpto_skips(
-		    table, ip, clock_real(), (uint32_t)getpid(), known);
+		    &table, ip, clock_real(), (uint32_t)getpid(), known);
 	unlock(t);
 	return skip;
 }
@@ -203,25 +154,25 @@ tcpto_file_skips(const struct tcpto *t, const struct ip *ip, bool *known)
 void
 tcpto_file_note(const struct tcpto *t, const struct ip *ip)
 {
-	unsigned char table[TCPTO_SIZE];
+	struct tcptable table;
 
 	if (t->fd < 0 || ip->family != AF_INET)
 		return;
-	if (load(t, table))
-		store(t, table, tcpto_note(table, ip, clock_real()));
-	else
-		unlock(t);
+	/* a change that is lost costs one timeout more */
+	if (load(t, &table) && tcpto_note(&table, ip, clock_real()))
+		err_ignore(tcptable_write(t->fd, &table));
+	unlock(t);
 }
 
 void
 tcpto_file_clear(const struct tcpto *t, const struct ip *ip)
 {
-	unsigned char table[TCPTO_SIZE];
+	struct tcptable table;
 
 	if (t->fd < 0 || ip->family != AF_INET)
 		return;
-	if (load(t, table))
-		store(t, table, tcpto_clear(table, ip));
-	else
-		unlock(t);
+	/* a change that is lost costs one timeout more */
+	if (load(t, &table) && tcpto_clear(&table, ip))
+		err_ignore(tcptable_write(t->fd, &table));
+	unlock(t);
 }

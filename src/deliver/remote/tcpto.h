@@ -1,8 +1,9 @@
 /*
- * tcpto - addresses that did not answer lately (queue/lock/tcpto)
+ * tcpto - addresses that did not answer lately
  *
- * 64 records of 16 bytes; contract edges.md 4.5 and queue.md 9. The table
- * knows IPv4 only. tcpto_* with a table are pure; struct tcpto is the file.
+ * The rules for queue/lock/tcpto (queue/tcptable.h): contract edges.md 4.5
+ * and queue.md 9. It knows IPv4 only. tcpto_* with a table are pure; struct
+ * tcpto is the file.
  */
 #ifndef REMOTE_TCPTO_H
 #define REMOTE_TCPTO_H
@@ -11,23 +12,21 @@
 #include <stdint.h>
 
 #include "ip.h"
-
-enum { TCPTO_RECORDS = 64, TCPTO_RECORD = 16, TCPTO_SIZE = 1024 };
+#include "queue/tcptable.h"
 
 /*
  * Whether to skip the address: it timed out twice or more, and not long
  * ago. pid spreads the moment at which processes try again. *known says
  * whether the table has it.
  */
-bool tcpto_skips(const unsigned char table[TCPTO_SIZE], const struct ip *ip,
-    int64_t now, uint32_t pid, bool *known);
+bool tcpto_skips(struct tcptable *t, const struct ip *ip, int64_t now,
+    uint32_t pid, bool *known);
 
 /* Note a timeout. False: nothing changed. */
-bool tcpto_note(
-    unsigned char table[TCPTO_SIZE], const struct ip *ip, int64_t now);
+bool tcpto_note(struct tcptable *t, const struct ip *ip, int64_t now);
 
 /* Note that the address answers. False: nothing changed. */
-bool tcpto_clear(unsigned char table[TCPTO_SIZE], const struct ip *ip);
+bool tcpto_clear(struct tcptable *t, const struct ip *ip);
 
 /* The file. Whatever fails turns the feature off for that one call. */
 struct tcpto {

@@ -28,6 +28,7 @@
 #include "pool.h"
 #include "queue/job.h"
 #include "queue/store.h"
+#include "queue/tcptable.h"
 #include "queue/wire.h"
 #include "sys/clock.h"
 #include "sys/env.h"
@@ -39,7 +40,7 @@
 #include "sys/sig.h"
 #include "sys/wait.h"
 
-enum { JOBS = 0, RESULTS = 1, TCPTO_SIZE = 1024, READ_PIECE = 65536 };
+enum { JOBS = 0, RESULTS = 1, READ_PIECE = 65536 };
 
 struct rspawn {
 	struct store *store;
@@ -316,12 +317,12 @@ run(struct rspawn *s)
 static void
 clear_tcpto(void)
 {
-	static const char zeros[TCPTO_SIZE];
+	static const struct tcptable none;
 	int fd = -1;
 	int r = file_open(FILE_CWD, "queue/lock/tcpto", O_WRONLY, 0, &fd);
 
 	if (r == 0)
-		r = fd_pwrite(fd, (struct span){ zeros, sizeof(zeros) }, 0);
+		r = tcptable_write(fd, &none);
 	if (r < 0 && r != E_ABSENT)
 		log_err("unable to clear queue/lock/tcpto", r);
 	fd_close(&fd);
