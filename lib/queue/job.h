@@ -16,6 +16,7 @@
 #include "queue/wire.h"
 
 enum {
+	JOBS_MAX = 1000,               /* a spawner runs at once, and says so */
 	JOB_RCPTS_MAX = 50,            /* recipients in one job */
 	JOB_FRAME_MAX = 128 * 1024,    /* bytes of a JOB frame */
 	RESULT_FRAME_MAX = 640 * 1024, /* bytes of a RESULT frame */

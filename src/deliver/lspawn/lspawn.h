@@ -18,13 +18,14 @@
 #include "base/map.h"
 #include "base/span.h"
 #include "conf/cdb.h"
+#include "queue/job.h"
 #include "queue/store.h"
 #include "sys/file.h"
 #include "sys/proc.h"
 #include "sys/wait.h"
 
 enum {
-	ORDERS_MAX = 1000,       /* announced to qmail-send */
+	ORDERS_MAX = JOBS_MAX,   /* announced to qmail-send */
 	WORKERS_MAX = 200,       /* processes at once */
 	WORKERS_PER_UID = 20,    /* of them one user's */
 	IDLE_MS = 60 * 1000,     /* an idle worker is kept so long */

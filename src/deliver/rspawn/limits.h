@@ -4,11 +4,13 @@
 #ifndef RSPAWN_LIMITS_H
 #define RSPAWN_LIMITS_H
 
+#include "queue/job.h"
+
 enum {
-	LIMIT_JOBS = 1000,   /* announced to qmail-send */
-	LIMIT_WORKERS = 500, /* resident qmail-remotes */
-	LIMIT_RUNS = 1000,   /* processes of a classic program */
-	LIMIT_FILES = 4096,  /* descriptors: all of the above, and some */
+	LIMIT_JOBS = JOBS_MAX, /* announced to qmail-send */
+	LIMIT_WORKERS = 500,   /* resident qmail-remotes */
+	LIMIT_RUNS = 1000,     /* processes of a classic program */
+	LIMIT_FILES = 4096,    /* descriptors: all of the above, and some */
 
 	LIMIT_IDLE_MS = 65000,  /* a worker's own connection lasts 60 s */
 	LIMIT_JOB_MS = 7200000, /* one delivery, whatever hangs */
