@@ -1,59 +1,21 @@
-"""splogger: lines to syslog (contract queue.md 7, oracle 64).
-
-The syslog of these tests is a socket dev/log of ours, which takes the place
-of /dev in a mount namespace of splogger's own.
-"""
-import os
+"""splogger: lines to syslog (contract queue.md 7, oracle 64)."""
 import re
-import shutil
-import socket
 import subprocess
+import time
 
 import pytest
 
 from facteur import BIN, DEADLINE
-
-UNSHARE = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
-WHERE = 'mount --bind "$1" /dev && shift && exec "$@"'
-
-
-def within(dev):
-    return [*UNSHARE, "sh", "-c", WHERE, "sh", str(dev)]
-
-
-def can_unshare(dev):
-    if shutil.which("unshare") is None:
-        return False
-    return subprocess.run([*within(dev), "true"], timeout=DEADLINE,
-                          stderr=subprocess.DEVNULL).returncode == 0
+from syslogkit import Syslog, can_unshare
 
 
 @pytest.fixture
 def syslog(tmp_path):
-    dev = tmp_path / "dev"
-    dev.mkdir()
-    if not can_unshare(dev):
+    """splogger: (priority, tag, stamp, sign, text) of each message."""
+    if not can_unshare(tmp_path):
         pytest.skip("needs a mount namespace of its own for /dev/log")
-    here = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    cwd = os.getcwd()
-    os.chdir(dev)  # the whole path may be too long for a socket
-    here.bind("log")
-    os.chdir(cwd)
-    here.setblocking(False)
-
-    def feed(text, *args):
-        """(priority, tag, stamp, sign, text) of each message."""
-        done = subprocess.run([*within(dev), BIN / "splogger", *args],
-                              input=text, stderr=subprocess.PIPE,
-                              timeout=DEADLINE)
-        assert (done.returncode, done.stderr) == (0, b"")
-        found = []
-        while True:
-            try:
-                found.append(parse(here.recv(65536)))
-            except BlockingIOError:
-                return found
-    yield feed
+    here = Syslog(tmp_path)
+    yield lambda text, *args: [parse(m) for m in here.splogger(text, *args)]
     here.close()
 
 
@@ -93,16 +55,57 @@ def test_bounds(syslog, n, pieces):
     assert [len(f[4]) for f in syslog(b"y" * n + b"\n")] == pieces
 
 
-def test_odd_bytes(syslog):
-    found = syslog(b"a\tb\x00c\x7fd\xe9e%s\r\n")
-    assert [f[4] for f in found] == ["a?b?c?d?e%s?"]
+def test_longer_than_any_buffer(syslog):
+    """Also an alert stays one, and what follows is a line of its own."""
+    line = b"alert:" + b"0123456789" * 4000
+    found = syslog(line + b"\n+\n")
+    assert {f[0] for f in found[:-1]} == {MAIL | ALERT}
+    assert {f[2] for f in found[:-1]} == {found[0][2]}
+    assert [f[3] for f in found] == \
+        [" "] + ["+"] * (len(line) // 799) + [" "]
+    assert "".join(f[4] for f in found[:-1]).encode() == line
+    assert found[-1][0] == MAIL | INFO and found[-1][4] == "+"
+
+
+def test_every_byte(syslog):
+    [found] = syslog(bytes(c for c in range(256) if c != ord("\n")) + b"\n")
+    assert found[4] == "".join(
+        chr(c) if 32 <= c <= 126 else "?" for c in range(256)
+        if c != ord("\n"))
+
+
+def test_no_format_is_obeyed(syslog):
+    [found] = syslog(b"%s%n%m\r\n", "%s%m")
+    assert (found[1], found[4]) == ("%s%m", "%s%n%m?")
+
+
+def test_stamp(syslog):
+    before = time.time()
+    found = syslog(b"a\nb\n")
+    stamps = [float(f[2]) for f in found]
+    assert int(before) <= stamps[0] <= stamps[1] <= time.time()
 
 
 def test_blank_lines_and_no_end(syslog):
     assert [f[4] for f in syslog(b"\n\na\n\nb\nnot ended")] == ["a", "b"]
 
 
-@pytest.mark.parametrize("arg, facility", [("1", 1), ("16", 16), ("x", 0)])
+@pytest.mark.parametrize("text", [b"", b"\n", b"\n\n\n", b"warning: x"])
+def test_nothing_to_say(syslog, text):
+    assert syslog(text) == []
+
+
+def test_cannot_read(tmp_path):
+    with open("/proc/self/mem", "rb") as unreadable:
+        done = subprocess.run([BIN / "splogger"], stdin=unreadable,
+                              stderr=subprocess.PIPE, timeout=DEADLINE)
+    assert (done.returncode, done.stderr) == (
+        111, b"splogger: fatal: unable to read: input/output error\n")
+
+
+@pytest.mark.parametrize("arg, facility", [
+    ("1", 1), ("16", 16), ("2", 2), ("5x", 5), ("0", 0), ("x", 0), ("", 0),
+    ("-1", 0)])
 def test_facility(syslog, arg, facility):
     [found] = syslog(b"a\n", "tag", arg)
     assert found[:2] == (facility << 3 | INFO, "tag")
