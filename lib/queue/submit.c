@@ -4,36 +4,54 @@
 #include "queue/submit.h"
 
 #include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/types.h>
+#include <unistd.h>
 
-#include "base/ascii.h"
 #include "base/err.h"
+#include "base/num.h"
 #include "queue/envelope.h"
 #include "queue/wire.h"
 #include "sys/clock.h"
 #include "sys/env.h"
 #include "sys/fd.h"
 #include "sys/proc.h"
+#include "sys/sig.h"
 #include "sys/sock.h"
 
 enum {
 	SERVICE_MS = 300 * 1000,  /* for the queue service, in all */
 	PROGRAM_MS = 3600 * 1000, /* for each step of $QMAILQUEUE */
 	REPLY_MAX = 1024,
+	CUSTOM_MIN = 3,  /* bytes of a custom text, its letter included */
+	CUSTOM_OLD = 88, /* custom text, in a dialect */
+	/* where a program may write its custom text */
 	ERROR_FD = 6,
-	CUSTOM_OLD = 88, /* custom text, in the indimail dialect */
-	EXEC_HARD = 126
+	ERROR_FD_OLD = 4,
+	ERROR_FD_MAX = 63,
+	PATH_BYTES = 4096
 };
 
+/* Keep a custom text, which becomes part of one line. Its letter is D or Z:
+ * no text makes a refusal a success. */
 static void
 keep_text(struct submitted *out, struct span text)
 {
 	text = span_head(text, SUBMIT_TEXT_MAX);
-	for (size_t i = 0; i < text.len; i++)
-		out->text[i] =
-		    (char)(ascii_is_print((unsigned char)text.p[i]) ? text.p[i]
-								    : '?');
+	if (text.len < CUSTOM_MIN)
+		return;
+	if (span_ends(text, SPAN("\n")))
+		text.len--;
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.p[i];
+
+		out->text[i] = c < 32 || c == 127 ? '?' : (char)c;
+	}
 	out->text[text.len] = '\0';
+	if (out->text[0] != 'D')
+		out->text[0] = 'Z';
 }
 
 /* Frame, prefix and the first piece in one write; then the rest. */
@@ -157,21 +175,15 @@ feed_program(int *msgfd, int *envfd, struct span prefix, struct spool *msg,
 	return r;
 }
 
-/* What it says on descriptor 6, up to end of file. */
+/* Keep what the program has said. */
 static void
 read_complaint(int fd, struct submitted *out)
 {
-	struct buf text = BUF_INIT(4 * SUBMIT_TEXT_MAX);
-	char scrap[512];
-	size_t got = 1;
+	char text[SUBMIT_TEXT_MAX];
+	ssize_t n = pread(fd, text, sizeof(text), 0);
 
-	while (got > 0 && fd_read(fd, scrap, sizeof(scrap),
-			      clock_ms() + PROGRAM_MS, &got) == 0) {
-		if (text.len < SUBMIT_TEXT_MAX)
-			buf_put(&text, (struct span){ scrap, got });
-	}
-	keep_text(out, buf_span(&text));
-	buf_free(&text);
+	if (n > 0)
+		keep_text(out, (struct span){ text, (size_t)n });
 }
 
 /* The exit of the program as a code. */
@@ -182,51 +194,91 @@ judge(const struct proc_end *end, bool was_fed)
 		return SUBMIT_CRASHED;
 	if (end->value == 0)
 		return was_fed ? SUBMIT_OK : SUBMIT_READ;
-	if (end->value == CUSTOM_OLD)
-		return SUBMIT_CUSTOM;
-	return end->value == EXEC_HARD ? SUBMIT_NOEXEC : end->value;
+	return end->value == CUSTOM_OLD ? SUBMIT_CUSTOM : end->value;
+}
+
+/* The descriptor the program is told to complain on. */
+static int
+error_fd(void)
+{
+	const char *given = env_get("ERROR_FD");
+	uint64_t n;
+
+	if (given == NULL ||
+	    num_parse(span_cstr(given), ERROR_FD_MAX, &n) < 0 || n < 2)
+		return ERROR_FD;
+	return (int)n;
+}
+
+/*
+ * Start it, with a file for its complaint: unlike a pipe that never fills
+ * up before the message was read, nor stays open because of a process that
+ * the program has left behind.
+ */
+static int
+start_program(
+    const char *program, int msgfd, int envfd, int complaint, pid_t *pid)
+{
+	const int errors = error_fd();
+	const struct proc_fd fds[] = { { msgfd, 0 }, { envfd, 1 },
+		{ complaint, ERROR_FD_OLD }, { complaint, ERROR_FD },
+		{ complaint, errors }, { -1, -1 } };
+	struct buf path = BUF_INIT(PATH_BYTES), number = BUF_INIT(8);
+	struct proc_start start = { .fds = fds, .noexec = SUBMIT_NOEXEC };
+	const char *argv[] = { NULL, NULL };
+	int r;
+
+	/* it is below the home, not somewhere in PATH */
+	if (strchr(program, '/') == NULL)
+		buf_puts(&path, "./");
+	buf_puts(&path, program);
+	buf_putu(&number, (uintmax_t)errors);
+	r = buf_cstr(&path, &argv[0]);
+	if (r == 0)
+		r = buf_err(&number);
+	if (r == 0)
+		r = env_put("ERROR_FD", buf_span(&number));
+	start.argv = argv;
+	if (r == 0)
+		r = proc_spawn(&start, pid);
+	buf_free(&number);
+	buf_free(&path);
+	return r;
 }
 
 static void
 submit_program(const char *program, struct span prefix, struct spool *msg,
     struct span envelope, struct submitted *out)
 {
-	const char *const argv[] = { program, NULL };
-	int m[2] = { -1, -1 }, e[2] = { -1, -1 }, x[2] = { -1, -1 };
+	int m[2] = { -1, -1 }, e[2] = { -1, -1 };
+	int complaint = memfd_create("complaint", MFD_CLOEXEC);
 	struct proc_end end;
 	pid_t pid;
 	bool was_fed;
-	int r;
+	int r = complaint < 0 ? err_sys() : 0;
 
 	out->code = SUBMIT_FILES; /* as the classic for want of a pipe */
-	r = env_put("ERROR_FD", SPAN("6"));
+	sig_default(SIGCHLD);     /* ignored, it would take the verdict away */
 	if (r == 0)
 		r = fd_pipe(m);
 	if (r == 0)
 		r = fd_pipe(e);
 	if (r == 0)
-		r = fd_pipe(x);
-	if (r == 0) {
-		const struct proc_fd fds[] = { { m[0], 0 }, { e[0], 1 },
-			{ x[1], ERROR_FD }, { -1, -1 } };
-		const struct proc_start start = { .argv = argv, .fds = fds };
-
-		r = proc_spawn(&start, &pid);
-	}
+		r = start_program(program, m[0], e[0], complaint, &pid);
 	fd_close(&m[0]);
 	fd_close(&e[0]);
-	fd_close(&x[1]);
 	if (r < 0)
 		goto out;
 	was_fed = feed_program(&m[1], &e[1], prefix, msg, envelope) == 0;
-	read_complaint(x[0], out);
 	out->qp = (uint64_t)pid;
 	r = proc_wait(pid, &end);
 	out->code = r < 0 ? SUBMIT_WAIT : judge(&end, was_fed);
+	if (out->code == SUBMIT_CUSTOM)
+		read_complaint(complaint, out);
 out:
 	fd_close(&m[1]);
 	fd_close(&e[1]);
-	fd_close(&x[0]);
+	fd_close(&complaint);
 }
 
 void
@@ -290,8 +342,7 @@ static const struct {
 const char *
 submit_text(struct submitted *out)
 {
-	if (out->code == SUBMIT_CUSTOM && out->text[0] != '\0' &&
-	    out->text[1] != '\0' && out->text[2] != '\0')
+	if (out->code == SUBMIT_CUSTOM && out->text[0] != '\0')
 		return out->text;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
 		if (texts[i].code == out->code)

@@ -58,7 +58,8 @@ void submit(struct span prefix, struct spool *msg, struct span envelope,
 
 /*
  * What to tell people: "Kok", or the text of contract queue.md 3.5 with its
- * letter D or Z. Control bytes of a custom text are replaced by '?'.
+ * letter D or Z. A custom text is given as the program wrote it, but for one
+ * LF at its end, which goes, and control bytes, which become '?'.
  * Borrowed from out or static.
  */
 const char *submit_text(struct submitted *out);

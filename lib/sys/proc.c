@@ -85,6 +85,8 @@ become(const struct proc_start *what)
 		_exit(EXIT_SOFT);
 	undo_ours();
 	r = err_of(execute((char *const *)(uintptr_t)what->argv));
+	if (what->noexec != 0)
+		_exit(what->noexec);
 	_exit(err_class(r) == ERR_TEMP ? EXIT_NOEXEC : EXIT_NEVEREXEC);
 }
 

@@ -36,12 +36,13 @@ struct proc_start {
 	const struct proc_fd *fds; /* may be NULL; the rest is close-on-exec */
 	const struct proc_id *as;  /* become this for good; NULL: stay */
 	const char *cwd;           /* NULL: stay */
+	int noexec;                /* see proc_spawn(); 0: 120 and 126 */
 };
 
 /*
  * Start a program: signals default and unblocked. If it cannot be executed
- * the child exits 120 (temporary) or 126 (permanent), as contract queue.md
- * 5.4 has it. 0 and *pid, or why there is no child.
+ * the child exits with noexec; or 120 (temporary) or 126 (permanent), as
+ * contract queue.md 5.4 has it. 0 and *pid, or why there is no child.
  */
 int proc_spawn(const struct proc_start *what, pid_t *pid) MUST_CHECK;
 

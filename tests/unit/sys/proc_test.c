@@ -107,11 +107,16 @@ test_exec_failure(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		const char *const argv[] = { rows[i].path, NULL };
-		const struct proc_start what = { .argv = argv };
+		struct proc_start what = { .argv = argv };
 		struct proc_end end = spawn_and_wait(&what);
 
 		if (end.how != PROC_EXITED || end.value != rows[i].code)
 			fail_msg("%s: spawn", rows[i].name);
+		what.noexec = 77;
+		end = spawn_and_wait(&what);
+		if (end.how != PROC_EXITED ||
+		    end.value != (rows[i].error == 0 ? rows[i].code : 77))
+			fail_msg("%s: spawn with noexec", rows[i].name);
 		assert_int_equal(
 		    proc_run((char *const *)(uintptr_t)argv, &end), 0);
 		if (rows[i].error == 0
