@@ -327,7 +327,7 @@ static const struct {
 	{ SUBMIT_FILES, "Zqq trouble creating files in queue (#4.3.0)" },
 	{ 64, "Zqq trouble creating files in queue (#4.3.0)" },
 	{ 65, "Zqq trouble creating files in queue (#4.3.0)" },
-	{ 66, "Zqq trouble creating files in queue (#4.3.0)" },
+	{ SUBMIT_TODO, "Zqq trouble creating files in queue (#4.3.0)" },
 	{ SUBMIT_LATER, "Zmail server temporarily rejected message (#4.3.0)" },
 	{ 72, "Zconnection to mail server timed out (#4.4.1)" },
 	{ 73, "Zconnection to mail server rejected (#4.4.1)" },

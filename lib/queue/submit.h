@@ -30,7 +30,8 @@ enum submit_code {
 	SUBMIT_CONFIG = 55,
 	SUBMIT_HOME = 61,
 	SUBMIT_QUEUE = 62, /* no queue service answers */
-	SUBMIT_FILES = 63, /* it cannot make files: 63 mess, 66 todo */
+	SUBMIT_FILES = 63, /* it cannot make a file for the message */
+	SUBMIT_TODO = 66,  /* nor for its envelope */
 	SUBMIT_LATER = 71,
 	SUBMIT_BUG = 81,
 	SUBMIT_CUSTOM = 82, /* text says why, first letter D or Z */

@@ -110,11 +110,22 @@ put_received(struct worker *w, const struct client *c)
 	buf_puts(&w->line, "\n");
 }
 
-/* The code for a failure while files are made or written. */
+/* The code for a failure while bytes are written. */
 static int
 write_code(int r)
 {
 	return r == E_NOMEM ? SUBMIT_NOMEM : SUBMIT_WRITE;
+}
+
+/* The same for the end, when the envelope gets its file as well: that
+ * there is no folder for it is not that the disk is full. */
+static int
+commit_code(int r)
+{
+	if (r == E_ABSENT || err_is(r, ENOTDIR) || err_is(r, EACCES) ||
+	    err_is(r, EPERM) || err_is(r, ELOOP))
+		return SUBMIT_TODO;
+	return write_code(r);
 }
 
 /* Read until a whole SUBMIT frame is there; *rest is what follows it. */
@@ -216,7 +227,7 @@ take_message(struct worker *w, const struct client *c, uint64_t *id)
 		r = accept_commit(w->accept, &e);
 		if (r < 0)
 			log_err("unable to accept a message", r);
-		r = r < 0 ? write_code(r) : 0;
+		r = r < 0 ? commit_code(r) : 0;
 		*id = e.id;
 	} else {
 		accept_abort(w->accept);
@@ -489,8 +500,8 @@ watch(struct service *s)
 }
 
 /*
- * Whether the accounts of qmail are in use: root starts us, or we are
- * qmailq, after starting anew.
+ * The accounts of qmail are in use when root starts us, or when we are
+ * qmailq, after starting anew. Then all have to exist: contract queue.md 1.1.
  */
 static void
 know_accounts(struct known *k)
@@ -501,12 +512,10 @@ know_accounts(struct known *k)
 	if (!priv_is_root() &&
 	    (priv_user("qmailq", &queue, &gid) < 0 || queue != geteuid()))
 		return;
-	k->is_set = priv_user("alias", &k->alias, &gid) == 0 &&
-		    priv_user("qmaild", &k->daemon, &gid) == 0 &&
-		    priv_user("qmails", &k->send, &gid) == 0;
-	if (!k->is_set)
-		log_line("some qmail account is missing: all mail is "
-			 "labelled by uid");
+	k->alias = priv_need_user("alias");
+	k->daemon = priv_need_user("qmaild");
+	k->send = priv_need_user("qmails");
+	k->is_set = true;
 }
 
 int
@@ -519,6 +528,7 @@ service_run(void)
 	r = home_enter();
 	if (r < 0)
 		prog_die_file(EX_SOFT, "unable to enter", home_path(), r);
+	sig_ignore(SIGXFSZ); /* to write(2) it is an error like others */
 	know_accounts(&s.known);
 	if (fd_is_listening(0)) {
 		s.listener = 0;
