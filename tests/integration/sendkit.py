@@ -6,6 +6,7 @@ import functools
 import os
 import re
 import struct
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 from rig import BIN, HELLO, NOBODY, RESULT, SPLIT, Rig, frame, poll
 
 __all__ = ["BIN", "Rig", "fresh_rig", "poll", "tidy", "message", "note", "ident", "result",
-           "HELLO", "frame", "mail_of", "note_of"]
+           "HELLO", "frame", "mail_of", "note_of", "denying"]
 
 
 @contextlib.contextmanager
@@ -111,6 +112,15 @@ def mail_of(rig, d):
     """The message of a delivery: our Received line, and the rest."""
     head, _, rest = rig.file("mess", d.id).read_bytes().partition(b"\n")
     return head, rest
+
+
+def denying(folder):
+    """The environment in which poll(2) and pipe2(2) fail while there is a
+    file of that name in folder: deny.c."""
+    library = folder / "deny.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", library,
+                    Path(__file__).with_name("deny.c")], check=True)
+    return {"LD_PRELOAD": str(library), "DENY": str(folder)}
 
 
 assert SPLIT == 23

@@ -265,6 +265,8 @@ def test_case10_signals(rig, where, number, code):
         empty_but(rig, before)
 
 
+@pytest.mark.skipif(b"__asan_init" in QUEUE.read_bytes(),
+                    reason="sanitizers want to be loaded first")
 def test_case10_a_day(rig, library):  # noqa: F811
     """After 24 hours it gives up."""
     shift = rig.home / "shift"

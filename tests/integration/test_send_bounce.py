@@ -1,5 +1,6 @@
 """qmail-send: bounces (contract queue.md 4.6 to 4.8)."""
 import re
+import signal
 
 import pytest
 
@@ -274,3 +275,124 @@ def test_report_about_a_large_message(rig):
     assert b"\nContent-Type: text/rfc822-headers\n" in text
     assert b"\nSubject: big\nX: y\n\n--=_" in text
     assert b"xxx" not in text
+
+
+# --- contract 4.6 to 4.8, row by row ---
+
+@pytest.mark.parametrize("sender", [b"#@[]", b"#@[]-@[]"])
+def test_case32_bounce_of_a_double_bounce(rig, sender):
+    refuse(rig, b"joe@local.example")
+    assert bounce(rig, sender, [b"joe@local.example"], ends=1) == []
+    assert "triple bounce: discarding bounce/A\nend msg A\n" in tidy(rig.log)
+    assert not rig.ids("mess") and not rig.ids("info")
+
+
+@pytest.mark.parametrize("box, quoted", [
+    (b"a", b"a"), (b"a.b", b"a.b"), (b"!#$%&'*+-/=?^_`{|}~",
+                                     b"!#$%&'*+-/=?^_`{|}~"),
+    (b"", b'""'), (b".a", b'".a"'), (b"a.", b'"a."'), (b"a..b", b'"a..b"'),
+    *[(b"a" + bytes([c]) + b"b", b'"a' + bytes([c]) + b'b"')
+      for c in b"\x01\t \x1f(),:;<>@[]\x7f\x80\xff"],
+    (b'a"b', b'"a\\"b"'), (b"a\\b", b'"a\\\\b"'),
+    (b"a\rb", b'"a\\\rb"'), (b"a\nb", b'"a\\\nb"')])
+def test_case35_quoting(rig, box, quoted):
+    """To and Return-Path; the envelope has it as it is."""
+    refuse(rig, b"joe@local.example")
+    sender = box + b"@ok.example"
+    [(d, text)] = bounce(rig, sender, [b"joe@local.example"])
+    assert d.addr == sender
+    assert b"\nTo: " + quoted + b"@ok.example\nSubject: " in text
+    assert b"\nReturn-Path: <" + quoted + b"@ok.example>\nReceived: " in text
+
+
+def test_case37_prepends_in_a_bounce(rig):
+    """Taken off by domain, by its endings, by the empty key."""
+    rig.control("virtualdomains",
+                "virt.example:joe-v\n.wild.example:w\nuser@vu.example:bob\n"
+                ":all\nremote.example:\n")
+    rcpts = {b"x@virt.example": b"x@virt.example",
+             b"u@a.wild.example": b"u@a.wild.example",
+             # the prepend of one address stays to be seen
+             b"user@vu.example": b"bob-user@vu.example",
+             b"u@elsewhere.example": b"u@elsewhere.example",
+             b"joe-u@local.example": b"joe-u@local.example",
+             b"joe-v-r@remote.example": b"joe-v-r@remote.example"}
+    rig.verdict = lambda d: ("D", b"no\n") if d.sender else (
+        rig.mails.append((d, *mail_of(rig, d))) or "K", b"")
+    with rig:
+        rig.inject(b"back@far.example", list(rcpts))
+        rig.wait_log("end msg")
+        poll(lambda: rig.mails, "the bounce")
+    [(_, _, text)] = rig.mails
+    told = re.findall(rb"^<(.*)>:\nno\n\n", text, re.M)
+    assert sorted(told) == sorted(rcpts.values())
+
+
+@pytest.mark.parametrize("report, paragraph", [
+    (b"line1\n\n\nline2\n\n", b"line1\n//line2\n\n\n"),
+    (b"no end", b"no end\n\n"), (b"", b"\n"), (b"\n", b"\n\n"),
+    (b"8-bit \xe9 and \x01\n", b"8-bit \xe9 and \x01\n\n"),
+    (b"x" * 9998, b"x" * 9998 + b"\n\n")],
+    ids=["empty lines", "no end", "empty", "newline", "bytes", "long"])
+def test_case39_report_in_a_bounce(rig, report, paragraph):
+    refuse(rig, b"joe@local.example", text=report)
+    [(_, text)] = bounce(rig, b"s@x", [b"joe@local.example"])
+    assert b"work out.\n\n<joe@local.example>:\n" + paragraph + \
+        b"--- Below this line" in text
+
+
+def test_message_in_a_bounce_is_whole(rig):
+    body = bytes(range(256)) * 20000 + b"no newline"
+    refuse(rig, b"joe@local.example")
+    [(_, text)] = bounce(rig, b"s@x", [b"joe@local.example"], body)
+    assert text.endswith(body)
+    assert b"Message-I" not in text.split(b"\n\n")[0]
+
+
+@pytest.mark.parametrize("program", ["/nowhere/at/all", "./control"])
+def test_qmailqueue_that_cannot_be_run(rig, program):
+    """contract 4.6: the message is kept."""
+    rig.env["QMAILQUEUE"] = program
+    refuse(rig, b"a@far.example")
+    n = message(rig, b"s@x", [b"a@far.example"])
+    with rig:
+        rig.wait_log("warning: trouble injecting bounce message, "
+                     "will try later\n")
+        assert rig.stop_send() == 0
+    assert rig.ids() == rig.ids("mess") == [n]
+    assert note_of(rig, n)["B"].startswith(b"<a@far.example>:\nSorry")
+
+
+def test_bounce_child_has_nothing_of_ours(rig):
+    """contract 1.2: classic qmail-send leaks its descriptors into it."""
+    script = rig.home / "fds"
+    script.write_text("#!/usr/bin/python3 -IS\nimport os\n"
+                      "fds = sorted(int(n) for n in os.listdir('/proc/self/fd')"
+                      " if os.path.exists('/proc/self/fd/' + n))\n"
+                      "while os.read(0, 4096):\n\tpass\n"
+                      "while os.read(1, 4096):\n\tpass\n"
+                      "open('seen', 'w').write(repr(fds))\n")
+    script.chmod(0o755)
+    rig.env["QMAILQUEUE"] = str(script)
+    refuse(rig, b"a@far.example")
+    message(rig, b"s@x", [b"a@far.example"])
+    with rig:
+        rig.wait_log("bounce msg")
+        rig.wait_log("end msg")
+    assert (rig.home / "seen").read_text() == "[0, 1, 2, 6]"
+
+
+def test_bounced_while_stopping(rig):
+    """contract 1.4: what ends after TERM is still bounced and ended."""
+    rig.verdict = lambda d: None
+    n = message(rig, b"s@x", [b"a@far.example"])
+    with rig:
+        poll(lambda: rig.held, "a job")
+        rig.send.send_signal(signal.SIGTERM)
+        [[d]] = rig.held
+        rig.spawners["remote"].answer(0, [(d, ("D", b"no\n"))])
+        assert rig.send.wait(60) == 0
+        rig.reap_send()
+    assert re.search(rf"^bounce msg {n} qp \d+\nend msg {n}\n"
+                     r"status: exiting\n\Z", rig.log, re.M)
+    assert len(rig.ids()) == 1 and rig.ids() != [n]

@@ -1,5 +1,8 @@
 """qmail-send: jobs, verdicts and the log (contract queue.md 4.3, 4.5, 7)."""
+import os
+import re
 import signal
+import time
 
 import pytest
 
@@ -266,3 +269,135 @@ def test_log_gone_mail_goes_on(rig):
         rig.send.send_signal(signal.SIGHUP)
         rig.inject(b"s@x", [b"joe@local.example"])
         rig.wait_empty()
+
+
+# --- contract 4.3 to 4.5, 7: what is not above ---
+
+@pytest.mark.parametrize("sender, command", [
+    (b"list-@l.example-@[]", b"list-a=far.example@l.example"),
+    (b"list@l.example-@[]", b"lista=far.example@l.example"),
+    (b"x@y@l.example-@[]", b"x@ya=far.example@l.example"),
+    (b"@l.example-@[]", b"a=far.example@l.example"),
+    # no host in front of the suffix, or no such suffix
+    (b"nohost-@[]", b"nohost-@[]"), (b"-@[]", b"-@[]"),
+    (b"list-@l.example@[]", b"list-@l.example@[]"),
+    (b"list-@l.example-@[]x", b"list-@l.example-@[]x"),
+    (b"#@[]", b"#@[]"), (b"", b"")])
+def test_case30_senders(rig, sender, command):
+    with rig:
+        rig.inject(sender, [b"a@far.example"])
+        rig.wait_log("end msg")
+    [d] = rig.started
+    assert d.sender == command
+    assert f" from <{sender.decode()}> qp " in rig.log
+
+
+def test_case31_the_last_at_of_the_recipient(rig):
+    with rig:
+        rig.inject(b"l-@h-@[]", [b"a@b@far.example"])
+        rig.wait_log("end msg")
+    assert rig.started[0].sender == b"l-a@b=far.example@h"
+
+
+def test_empty_report(rig):
+    """Oracle 54, its second half: no letter at all."""
+    hold(rig)
+    with rig:
+        rig.inject(b"s@x", [b"a@far.example"])
+        poll(lambda: rig.held, "a job")
+        rig.spawners["remote"].raw(result(0, (0, "\0", b"")))
+        rig.wait_log("delivery 1: report mangled, will defer\n"
+                     "status: local 0/10 remote 0/20\n")
+    assert rig.ids("info") != []
+
+
+def test_reports_in_one_piece(rig):
+    hold(rig)
+    with rig:
+        for i in range(10):
+            rig.inject(b"s@x", [b"a%d@far.example" % i])
+        poll(lambda: len(rig.held) == 10, "ten jobs")
+        rig.spawners["remote"].raw(b"".join(
+            result(d.number, (0, "K", b"%d" % d.id)) for [d] in rig.held))
+        rig.wait_empty()
+    for [d] in rig.held:
+        [number] = [x.split(": ")[0].split()[-1] for x in rig.lines(
+            "starting delivery") if f"msg {d.id} " in x]
+        assert f"delivery {number}: success: {d.id}\n" in rig.log
+
+
+def test_delivery_numbers(rig):
+    """From 1 on, in each life of the program; ends in any order."""
+    hold(rig)
+    with rig:
+        rig.inject(b"s@x", [b"a@local.example", b"b@local.example",
+                            b"c@local.example"])
+        poll(lambda: len(rig.held) == 3, "three")
+        for n in (1, 2, 0):
+            [[d]] = [h for h in rig.held if h[0].index == n]
+            rig.spawners["local"].answer(d.number, [(d, ("Z", b""))])
+        rig.wait_log("deferral", 3)
+        assert [x.split(":")[0] for x in rig.lines("delivery")] == [
+            "delivery 2", "delivery 3", "delivery 1"]
+        assert [x.split(":")[0] for x in rig.lines("starting")] == [
+            f"starting delivery {i}" for i in (1, 2, 3)]
+        rig.stop_send()
+        rig.verdict = lambda d: ("K", b"")
+        rig.start_send()
+        rig.wait_log("status: ")
+        poll(lambda: rig.send.send_signal(signal.SIGALRM) or not rig.ids())
+    assert rig.lines("starting")[0].startswith("starting delivery 1: ")
+
+
+def test_safe_bytes(rig):
+    """Every byte an address or a report may have."""
+    odd = bytes(c for c in range(1, 256))
+    safe = "".join("/" if c == 10 else "_" if c < 33 or c > 126 or c == 37
+                   else chr(c) for c in odd)
+    rig.verdict = lambda d: ("K", b"\0" + odd)
+    with rig:
+        rig.inject(odd + b"@x", [odd + b"@far.example"])
+        rig.wait_log("end msg")
+    assert f" from <{safe}@x> qp " in rig.log
+    assert f" to remote {safe}@far.example\n" in rig.log
+    assert f"success: _{safe}\n" in rig.log
+
+
+def test_no_line_for_alrm_and_hup(rig):
+    with rig:
+        for number in (signal.SIGALRM, signal.SIGHUP, signal.SIGPIPE):
+            rig.send.send_signal(number)
+        rig.inject(b"s@x", [b"a@far.example"])
+        rig.wait_log("end msg")
+        rig.stop_send()
+    assert tidy(rig.log).startswith(
+        "status: local 0/10 remote 0/20\nnew msg A\n")
+    assert rig.log.endswith("\nstatus: exiting\n")
+
+
+def test_logger_is_gone(rig):
+    """contract 1.5: mail continues."""
+    def read_one(fd):
+        rig.log_bytes += os.read(fd, 65536)
+        os.close(fd)
+    rig.read_log = read_one
+    with rig:
+        rig.reader.join(60)
+        for i in range(3):
+            assert rig.inject(b"s@x", [b"a%d@far.example" % i]) == 0
+        rig.wait_empty()
+        assert rig.stop_send() == 0
+    assert len(rig.delivered) == 3
+    assert rig.log == "status: local 0/10 remote 0/20\n"
+
+
+def test_bytes_counts_our_line(rig):
+    with rig:
+        rig.inject(b"s@x", [b"a@far.example"], b"x" * 1000)
+        rig.wait_log("end msg")
+    [m] = re.findall(r"info msg \d+: bytes (\d+) from <s@x> qp (\d+) uid (\d+)",
+                     rig.log)
+    day = time.gmtime(rig.started[0].id // 1000000).tm_mday
+    assert int(m[0]) - 1000 == len(
+        f"Received: (qmail {m[1]} invoked by uid {m[2]}); "
+        f"{day} Nov 2026 00:00:00 -0000\n")

@@ -1,13 +1,14 @@
 """qmail-send: schedule, notes, signals, damage (contract queue.md 1, 4, 11;
 ARCHITECTURE.md 2)."""
 import os
+import shutil
 import signal
 import socket
 import time
 
 import pytest
 
-from sendkit import (BIN, Rig, fresh_rig, ident, message, note, note_of, poll, tidy)
+from sendkit import (BIN, Rig, denying, fresh_rig, ident, message, note, note_of, poll, tidy)
 
 
 @pytest.fixture
@@ -574,3 +575,91 @@ def test_memory(rig):
             assert rss * 1024 < 10e6 + many * 300
 
 
+
+
+# --- contract 4.4, 7: what is not above ---
+
+def test_expiry_is_noticed_when_it_is_due(rig):
+    """However old it is, a message waits for its next attempt."""
+    defer(rig)
+    rig.control("queuelifetime", "1000\n")
+    n = message(rig, b"", [b"r@far.example"], age=5000)
+    note(rig, n, [0], remote=int(time.time()) + 3000)
+    with rig:
+        rig.inject(b"s@x", [b"other@far.example"])
+        rig.wait_log("deferral: later/\n")
+        assert not any(d.id == n for d in rig.started)
+        rig.send.send_signal(signal.SIGALRM)
+        rig.wait_log("failure: later/I'm_not_going_to_try_again")
+
+
+def test_an_attempt_goes_on_alone(rig):
+    """A message is never in two attempts on one channel."""
+    rig.verdict = lambda d: None
+    with rig:
+        rig.inject(b"s@x", [b"a@far.example", b"b@other.example",
+                            b"l@local.example"])
+        poll(lambda: len(rig.held) == 3, "three jobs")
+        [first] = [h for h in rig.held if h[0].addr == b"a@far.example"]
+        rig.spawners["remote"].answer(first[0].number,
+                                      [(first[0], ("Z", b"later\n"))])
+        rig.wait_log("deferral")
+        for _ in range(3):
+            rig.send.send_signal(signal.SIGALRM)
+            rig.inject(b"s@x", [b"m@local.example"])
+        poll(lambda: len(rig.held) == 6, "the others")
+        assert len([d for d in rig.started if d.channel == "remote"]) == 2
+
+
+def test_alrm_leaves_trouble_alone(rig):
+    """What failed in the system waits its 123 seconds."""
+    n = message(rig, b"s@x", [b"l@local.example"])
+    rig.file("todo", n).chmod(0)
+    with rig:
+        rig.wait_log(f"warning: trouble opening todo/{n % 23}/{n}; "
+                     "will try again later\n")
+        rig.file("todo", n).chmod(0o600)
+        for i in range(3):
+            rig.send.send_signal(signal.SIGALRM)
+            rig.inject(b"s@x", [b"m@local.example"])
+            rig.wait_log("end msg", i + 1)
+    assert rig.log.count("warning") == 1
+    assert rig.ids() == [n]
+
+
+def test_note_that_cannot_be_removed(rig):
+    rig.verdict = lambda d: None
+    n = message(rig, b"s@x", [b"l@local.example"])
+    note(rig, n, [0], local=1)
+    with rig:
+        poll(lambda: rig.held, "a job")
+        folder = rig.file("info", n).parent
+        folder.chmod(0o500)
+        [[d]] = rig.held
+        rig.spawners["local"].answer(0, [(d, ("K", b"ok\n"))])
+        rig.wait_log(f"warning: unable to unlink info/{n % 23}/{n}; "
+                     "will try again later\n")
+        assert rig.stop_send() == 0
+        folder.chmod(0o700)
+        rig.start_send()
+        # the envelope is gone: nothing is delivered again, whatever stays
+        poll(lambda: not rig.ids("info"), "no note")
+        rig.inject(b"s@x", [b"m@local.example"])
+        poll(lambda: len(rig.started) == 2, "the next message")
+    assert [d.id for d in rig.started].count(n) == 1
+    assert rig.log.count(f"end msg {n}") == 0
+
+
+@pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler")
+@pytest.mark.skipif(b"__asan_init" in (BIN / "qmail-send").read_bytes(),
+                    reason="sanitizers want to be loaded first")
+def test_trouble_while_waiting(rig):
+    """It says so, and goes on when it can."""
+    rig.preload["qmail-send"] = denying(rig.home)
+    with rig:
+        (rig.home / "poll").touch()
+        rig.inject(b"s@x", [b"l@local.example"])
+        rig.wait_log("warning: trouble in select\n")
+        (rig.home / "poll").unlink()
+        rig.wait_empty()
+        assert rig.stop_send() == 0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sendkit import BIN, fresh_rig, ident, message, note_of, poll
+from sendkit import BIN, denying, fresh_rig, ident, message, note_of, poll
 
 pytestmark = [
     pytest.mark.skipif(not shutil.which("cc"), reason="needs a C compiler"),
@@ -148,3 +148,41 @@ def test_it_looks_by_itself(rig):
         poll(lambda: rig.ids("todo") == [n], "only the one it was told of")
         pass_time(rig, 101)
         rig.wait_empty()
+
+
+def test_bounce_that_cannot_be_started(rig):
+    """contract 7: no pipe, no child."""
+    rig.verdict = lambda d: None if d.addr[:1] == b"r" else ("K", b"")
+    n = message(rig, b"s@far.example", [b"r@far.example"])
+    env = rig.preload["qmail-send"]
+    deny = denying(rig.home)
+    deny["LD_PRELOAD"] += ":" + env["LD_PRELOAD"]
+    rig.preload["qmail-send"] = {**env, **deny}
+    with rig:
+        poll(lambda: rig.held, "a job")
+        (rig.home / "pipe").touch()
+        [[d]] = rig.held
+        rig.spawners["remote"].answer(0, [(d, ("D", b"no\n"))])
+        rig.wait_log("warning: unable to start qmail-queue, will try later\n")
+        poll(lambda: rig.ids("info") == [n], "its failure is noted")
+        (rig.home / "pipe").unlink()
+        pass_time(rig, 124)
+        rig.wait_log(f"bounce msg {n} ")
+        rig.wait_empty()
+    assert rig.log.count("to remote r@") == 1
+
+
+def test_times_of_local_attempts(rig):
+    """contract 4.4: local attempts, at 100, 400, 900... seconds."""
+    rig.verdict = lambda d: ("Z", b"")
+    n = message(rig, b"s@x", [b"l@local.example"])
+    birth = n // 1000000
+    with rig:
+        for i in range(1, 12):
+            rig.wait_log("deferral", i)
+            due = poll(lambda: rig.ids("info") and
+                       int(note_of(rig, n)["l"])) - birth
+            root = round(due ** 0.5)
+            # ten more each time, and what the machine took
+            assert root ** 2 == due and 10 * i <= root < 10 * i + 8
+            pass_time(rig, due + birth - int(time.time()) - rig.ahead + 1)
