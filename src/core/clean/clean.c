@@ -40,7 +40,8 @@ enum {
 struct clean {
 	struct store *store;
 	struct buf in, answers;
-	int64_t sync_at; /* INT64_MAX: nothing to sync */
+	bool is_overlong; /* what came of the request at hand was dropped */
+	int64_t sync_at;  /* INT64_MAX: nothing to sync */
 	int64_t sweep_at;
 };
 
@@ -125,22 +126,20 @@ obey(struct clean *c, struct span request)
 	return 'x';
 }
 
-/* All whole requests at hand. One that does not end is not one. */
+/* All whole requests at hand, one answer each. */
 static void
 obey_all(struct clean *c)
 {
 	struct span rest = buf_span(&c->in), request;
 	size_t had = rest.len;
 
-	while (span_field(&rest, &request))
-		buf_putc(&c->answers, obey(c, request));
-	if (rest.len >= REQUEST_MAX) {
-		buf_putc(&c->answers, 'x');
-		rest.len = 0;
-		buf_reset(&c->in);
-		return;
+	while (span_field(&rest, &request)) {
+		buf_putc(&c->answers, c->is_overlong ? 'x' : obey(c, request));
+		c->is_overlong = false;
 	}
-	buf_drop(&c->in, had - rest.len);
+	if (rest.len >= REQUEST_MAX)
+		c->is_overlong = true;
+	buf_drop(&c->in, c->is_overlong ? had : had - rest.len);
 }
 
 /* What is due by the clock. */
