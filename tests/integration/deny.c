@@ -1,12 +1,14 @@
 /*
  * deny - system calls that fail as a test wants it: LD_PRELOAD this, and
- * while a file $DENY/poll or $DENY/pipe exists, poll(2) or pipe2(2) fail
+ * while a file $DENY/poll exists poll(2) fails; likewise pipe and stat
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -43,4 +45,14 @@ pipe2(int ends[2], int flags)
 		return -1;
 	}
 	return (int)syscall(SYS_pipe2, ends, flags);
+}
+
+int
+stat(const char *path, struct stat *st)
+{
+	if (is_denied("stat")) {
+		errno = EIO;
+		return -1;
+	}
+	return fstatat(AT_FDCWD, path, st, 0);
 }

@@ -115,8 +115,8 @@ def mail_of(rig, d):
 
 
 def denying(folder):
-    """The environment in which poll(2) and pipe2(2) fail while there is a
-    file of that name in folder: deny.c."""
+    """The environment in which poll(2), pipe2(2) or stat(2) fail while a
+    file poll, pipe or stat is in folder: deny.c."""
     library = folder / "deny.so"
     subprocess.run(["cc", "-shared", "-fPIC", "-o", library,
                     Path(__file__).with_name("deny.c")], check=True)
