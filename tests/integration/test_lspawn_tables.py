@@ -203,6 +203,17 @@ def test_wildcard_that_ends_in_a_capital(box):
     assert assigned(box, "LISTA-x") == "u/-/-x"
 
 
+def test_long_local_parts(box):
+    """An address of 1,002 bytes behind a prepend of virtualdomains; four
+    questions at once must not fill the pipe to qmail-getpw."""
+    names = [c * 8192 for c in "abcdefgh"]
+    jobs = [box.send(f"{name}@h") for name in names]
+    for job, name in zip(jobs, names):
+        [(letter, text)] = box.result(job)
+        assert letter == "K" and f'"local": "{name[:99]}' in text.decode()
+    assert box.deliver("l" * 8193 + "@h") == WORDS[112]
+
+
 # --- messages ---
 
 def test_case56_wrong_type(box):

@@ -33,8 +33,9 @@ enum {
 	LOOKUP_MS = 60 * 1000,   /* to learn whose a recipient is */
 	CACHE_MS = 2 * 1000,     /* answers of qmail-getpw are kept so long */
 	CACHE_MAX = 1000,        /* how many of them */
-	ASKED_MAX = 4,           /* questions in the pipe: they fit in a page */
-	ASK_LOCAL_MAX = 1002,    /* bytes of a local part asked for */
+	ASKED_MAX = 4,           /* questions in the pipe: it holds 64 KiB */
+	ASK_LOCAL_MAX = 8192,    /* bytes of a local part asked for: those of an
+	                            address, behind a line of virtualdomains */
 	REPLY_MS = 600 * 1000,   /* qmail-send takes a result in that time */
 	DONE_MAX = 64 * 1024,    /* bytes of a worker's answer */
 	ACCOUNT_MAX = 72 * 1024, /* bytes of qmail-getpw's answer */

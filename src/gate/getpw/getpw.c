@@ -19,7 +19,7 @@
 #include "sys/prog.h"
 
 enum {
-	FRAME_MAX = 4096,
+	FRAME_MAX = 16 * 1024,
 	IN_MAX = 2 * FRAME_MAX,
 	ANSWER_MAX = OWNER_MAX + 64,
 	ANSWER_MS = 60 * 1000
