@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -117,6 +118,18 @@ store_close(struct store **s)
 	fd_close(&(*s)->trigger);
 	mem_free(*s);
 	*s = NULL;
+}
+
+int
+store_free(struct store *s, uint64_t *bytes, uint64_t *files)
+{
+	struct statvfs v;
+
+	if (fstatvfs(s->queue, &v) < 0)
+		return err_sys();
+	*bytes = (uint64_t)v.f_bavail * v.f_frsize;
+	*files = v.f_files == 0 ? UINT64_MAX : v.f_favail;
+	return 0;
 }
 
 struct each {

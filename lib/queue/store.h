@@ -37,6 +37,10 @@ void store_close(struct store **s);
  */
 int store_make(void) MUST_CHECK;
 
+/* What is free for us where the queue is; files: UINT64_MAX where the file
+ * system makes them as it needs them. */
+int store_free(struct store *s, uint64_t *bytes, uint64_t *files) MUST_CHECK;
+
 /* --- accepting: qmail-queue --- */
 
 /*

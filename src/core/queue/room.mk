@@ -1,6 +1,6 @@
 # qmail-queue: put one message into the queue; with --resident, the service
 program = qmail-queue
-uses    = queue sys base mail
+uses    = queue conf mail sys base
 runs_as = caller; the service: qmailq
 owner   = root:qmail
 mode    = 0755

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "guard.h"
 #include "mail/date.h"
 #include "queue.h"
 #include "queue/store.h"
@@ -44,7 +45,8 @@ enum {
 	CHUNK = 64 * 1024,
 	/* clients that are no qmail account may hold so many workers at once */
 	STRANGERS_MAX = WORKERS / 2,
-	RESTART_MS = 1000
+	RESTART_MS = 1000,
+	COMPLAIN_MS = 60 * 1000
 };
 
 /* The accounts whose messages are labelled in words (queue.md 3.2). */
@@ -53,8 +55,11 @@ struct known {
 	bool is_set;
 };
 
-/* Shared with all workers: who is being served by which. */
+/* Shared with all workers: who is being served by which; what has to be
+ * free. */
 struct table {
+	struct guard guard;
+	int64_t complained_at; /* clock_ms(): that it is not */
 	uid_t uid[WORKERS];
 	bool is_stranger[WORKERS];
 };
@@ -179,6 +184,22 @@ read_message(
 	return SUBMIT_OK;
 }
 
+/* Whether the disk has room for it; if not, the log says so now and then. */
+static bool
+has_room(struct worker *w, uint64_t size)
+{
+	int64_t now = clock_ms();
+
+	if (guard_allows(&w->table->guard, w->store, size))
+		return true;
+	if (now - w->table->complained_at >= COMPLAIN_MS) {
+		w->table->complained_at = now;
+		log_line("refusing mail: less is free than control/queuemin "
+			 "wants");
+	}
+	return false;
+}
+
 /* Take one message. Returns the code; *id is set when it is 0. */
 static int
 take_message(struct worker *w, const struct client *c, uint64_t *id)
@@ -214,6 +235,8 @@ take_message(struct worker *w, const struct client *c, uint64_t *id)
 			return SUBMIT_NOMEM;
 		r = envelope_read(buf_span(&kept), true, &e, &used);
 	}
+	if (r == 0 && !has_room(w, size))
+		r = SUBMIT_WRITE;
 	if (r == 0 && accept_begin(w->accept) < 0)
 		r = SUBMIT_FILES;
 	if (r == 0) {
@@ -468,6 +491,16 @@ farewell(struct service *s)
 	wait_free(&w);
 }
 
+/* What was read before stays when it cannot be read. */
+static void
+read_guard(struct service *s)
+{
+	int r = guard_read(&s->table->guard);
+
+	if (r < 0)
+		log_err("unable to reread control/queuemin", r);
+}
+
 static void
 watch(struct service *s)
 {
@@ -488,6 +521,8 @@ watch(struct service *s)
 		while ((sig = sig_next(s->signals)) != 0) {
 			if (sig == SIGCHLD)
 				reap(s);
+			else if (sig == SIGHUP)
+				read_guard(s);
 			else
 				is_over = true;
 		}
@@ -522,7 +557,7 @@ int
 service_run(void)
 {
 	struct service s = { .listener = -1, .signals = -1 };
-	const int signals[] = { SIGCHLD, SIGTERM, SIGINT, 0 };
+	const int signals[] = { SIGCHLD, SIGTERM, SIGINT, SIGHUP, 0 };
 	int r;
 
 	r = home_enter();
@@ -554,6 +589,10 @@ service_run(void)
 	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (s.table == MAP_FAILED)
 		prog_die(EX_SOFT, "unable to share memory", err_sys());
+	r = guard_read(&s.table->guard);
+	if (r < 0)
+		prog_die_file(EX_SOFT, "unable to use", "control/queuemin", r);
+	s.table->complained_at = clock_ms() - COMPLAIN_MS;
 	r = gsync_new(&s.gsync);
 	if (r < 0)
 		prog_die(EX_SOFT, "unable to share memory", r);
