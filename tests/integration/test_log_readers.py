@@ -132,7 +132,12 @@ warning: trouble writing to info/1/24; will try again later
 warning: trouble reading queue/todo; will try again later
 warning: unable to listen on run/send: access denied
 warning: an earlier qmail-clean is still at work
+warning: trouble injecting delay notice, will try later
+alert: unable to reread control/smtproutes: access denied
+alert: unable to reread control/routeoverrides:3: not understood
 """,
+    "not understood": "status: exiting\nalert: cannot start: "
+                      "control/delaywarn: not understood: soon\n",
 }
 
 

@@ -306,8 +306,11 @@ is("warning: trouble writing to info/" amount "/" number later) ||
 is("warning: trouble reading queue/todo" later) ||
 is("warning: unable to listen on run/send: " words) ||
 is("warning: an earlier qmail-clean is still at work") ||
+is("warning: trouble injecting delay notice, will try later") ||
+is("alert: unable to reread control/(smtproutes|routeoverrides)(:" number \
+    ")?: " words) ||
 is("alert: cannot start: (unable to (open trigger|catch signals)|" \
-    "out of memory)") {
+    "out of memory|control/[a-z]+: not understood: " words ")") {
 	next
 }
 
