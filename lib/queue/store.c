@@ -154,24 +154,33 @@ each_envelope(void *ctx, const char *name)
 	return e->fn(e->ctx, id, fstatat(at, name, &st, 0) == 0) ? 0 : 1;
 }
 
-/* Call fn for every name in the folders of one kind. */
+/* Call fn for every name in one folder of a kind. */
 static int
-each_name(struct store *s, const char *kind, file_entry_fn *fn, void *ctx)
+each_name_in(struct store *s, const char *kind, unsigned int n,
+    file_entry_fn *fn, void *ctx)
 {
 	struct buf path = BUF_INIT(64);
 	const char *p;
+	int r;
+
+	buf_puts(&path, kind);
+	buf_putc(&path, '/');
+	buf_putu(&path, n);
+	r = buf_cstr(&path, &p);
+	if (r == 0)
+		r = file_each(s->queue, p, fn, ctx);
+	buf_free(&path);
+	return r;
+}
+
+/* The same for all folders of the kind. */
+static int
+each_name(struct store *s, const char *kind, file_entry_fn *fn, void *ctx)
+{
 	int r = 0;
 
-	for (unsigned int n = 0; r == 0 && n < STORE_SPLIT; n++) {
-		buf_reset(&path);
-		buf_puts(&path, kind);
-		buf_putc(&path, '/');
-		buf_putu(&path, n);
-		r = buf_cstr(&path, &p);
-		if (r == 0)
-			r = file_each(s->queue, p, fn, ctx);
-	}
-	buf_free(&path);
+	for (unsigned int n = 0; r == 0 && n < STORE_SPLIT; n++)
+		r = each_name_in(s, kind, n, fn, ctx);
 	return r;
 }
 
@@ -180,6 +189,16 @@ store_each(struct store *s, store_each_fn *fn, void *ctx)
 {
 	struct each e = { .s = s, .fn = fn, .ctx = ctx };
 	int r = each_name(s, "todo", each_envelope, &e);
+
+	return r > 0 ? 0 : r;
+}
+
+int
+store_each_part(
+    struct store *s, unsigned int part, store_each_fn *fn, void *ctx)
+{
+	struct each e = { .s = s, .fn = fn, .ctx = ctx };
+	int r = each_name_in(s, "todo", part, each_envelope, &e);
 
 	return r > 0 ? 0 : r;
 }

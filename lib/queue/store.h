@@ -64,6 +64,10 @@ void accept_destroy(struct accept **a);
 /* Call fn for every message with an envelope; false from fn stops. */
 typedef bool store_each_fn(void *ctx, uint64_t id, bool has_note);
 int store_each(struct store *s, store_each_fn *fn, void *ctx) MUST_CHECK;
+/* The same for a part of them, of STORE_SPLIT parts: for who must not be
+ * busy for long. */
+int store_each_part(struct store *s, unsigned int part, store_each_fn *fn,
+    void *ctx) MUST_CHECK;
 
 /* Append the file of the envelope to file and open it. E_ABSENT, E_DAMAGED. */
 int store_envelope(struct store *s, uint64_t id, struct buf *file,

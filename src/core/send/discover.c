@@ -47,8 +47,9 @@ hear(struct send *s, uint64_t id, bool has_note)
 void
 discover_prepare(struct send *s)
 {
-	bool has_work =
-	    s->verify.a != NULL || s->fresh.n + s->old.n + s->big.n > 0;
+	bool has_work = s->verify.a != NULL ||
+			s->fresh.n + s->old.n + s->big.n > 0 || s->must_scan ||
+			s->scan_part < STORE_SPLIT;
 
 	s->trigger_handle = wait_in(&s->wait, s->is_stopping ? -1 : s->trigger);
 	if (!s->is_stopping)
@@ -74,30 +75,6 @@ hear_lines(struct send *s)
 	/* what is no line by now is no ID */
 	buf_drop(&s->heard,
 	    rest.len > ID_DIGITS ? s->heard.len : s->heard.len - rest.len);
-}
-
-void
-discover_ready(struct send *s)
-{
-	char *p;
-	ssize_t n;
-
-	if (wait_ready(&s->wait, s->trigger_handle)) {
-		p = buf_room(&s->heard, TRIGGER_PIECE);
-		n = p == NULL ? 0 : read(s->trigger, p, TRIGGER_PIECE);
-		if (n > 0) {
-			buf_grew(&s->heard, (size_t)n);
-			hear_lines(s);
-		}
-		if (p == NULL || n >= TRIGGER_LOST)
-			s->must_scan = true;
-		if (p == NULL)
-			buf_reset(&s->heard);
-	}
-	if (clock_ms() >= s->scan_at)
-		s->must_scan = true;
-	if (s->must_scan && !s->is_stopping)
-		discover_scan(s);
 }
 
 /* --- the scan --- */
@@ -145,26 +122,75 @@ by_age(const void *p, const void *q)
 	return a->id < b->id ? -1 : a->id > b->id;
 }
 
-void
-discover_scan(struct send *s)
+/* Note what was found. The directory has no order worth keeping: oldest
+ * first. */
+static void
+hear_found(struct send *s, struct scan *k, int r)
 {
-	struct scan k = { .s = s };
-	int r;
-
-	s->must_scan = false;
-	s->scan_at = clock_ms() + SCAN_MS;
-	r = store_each(s->store, find_message, &k);
-	if (r < 0 || k.is_short) {
+	if (r < 0 || k->is_short) {
 		journal_say(&s->journal,
 		    "warning: trouble reading queue/todo; will try again later");
 		s->scan_at = clock_ms() + SCHEDULE_TROUBLE_MS;
 	}
-	/* the directory has no order worth keeping: oldest first */
-	if (k.n > 0)
-		qsort(k.found, k.n, sizeof(*k.found), by_age);
-	for (size_t i = 0; i < k.n; i++)
-		hear(s, k.found[i].id, k.found[i].has_note);
-	mem_free(k.found);
+	if (k->n > 0)
+		qsort(k->found, k->n, sizeof(*k->found), by_age);
+	for (size_t i = 0; i < k->n; i++)
+		hear(s, k->found[i].id, k->found[i].has_note);
+	mem_free(k->found);
+}
+
+void
+discover_scan(struct send *s)
+{
+	struct scan k = { .s = s };
+
+	s->must_scan = false;
+	s->scan_part = STORE_SPLIT;
+	s->scan_at = clock_ms() + SCAN_MS;
+	hear_found(s, &k, store_each(s->store, find_message, &k));
+}
+
+/* Go on with a look at the queue, or begin one if it is time: a part in
+ * each turn, since there may be millions. */
+static void
+scan_some(struct send *s)
+{
+	struct scan k = { .s = s };
+
+	if (s->must_scan) {
+		/* whatever came in meanwhile may be in a part that is over */
+		s->must_scan = false;
+		s->scan_part = 0;
+		s->scan_at = clock_ms() + SCAN_MS;
+	}
+	if (s->scan_part >= STORE_SPLIT)
+		return;
+	hear_found(
+	    s, &k, store_each_part(s->store, s->scan_part++, find_message, &k));
+}
+
+void
+discover_ready(struct send *s)
+{
+	char *p;
+	ssize_t n;
+
+	if (wait_ready(&s->wait, s->trigger_handle)) {
+		p = buf_room(&s->heard, TRIGGER_PIECE);
+		n = p == NULL ? 0 : read(s->trigger, p, TRIGGER_PIECE);
+		if (n > 0) {
+			buf_grew(&s->heard, (size_t)n);
+			hear_lines(s);
+		}
+		if (p == NULL || n >= TRIGGER_LOST)
+			s->must_scan = true;
+		if (p == NULL)
+			buf_reset(&s->heard);
+	}
+	if (clock_ms() >= s->scan_at)
+		s->must_scan = true;
+	if (!s->is_stopping)
+		scan_some(s);
 }
 
 /* --- looking at messages --- */

@@ -78,6 +78,7 @@ struct send {
 	struct buf heard; /* of the trigger: a line that is not complete */
 	int64_t scan_at;  /* of clock_ms() */
 	bool must_scan;
+	unsigned int scan_part; /* to be looked at next; STORE_SPLIT: none */
 
 	struct list fresh;    /* messages nobody has looked at */
 	struct list old;      /* with a note to be read */
@@ -149,7 +150,7 @@ void discover_ready(struct send *s);
 void discover_announce(struct send *s, const struct active *a);
 /* Look at new messages, for as long as one turn may take. */
 void discover_step(struct send *s);
-/* List the queue. */
+/* List all of the queue at once: at start. */
 void discover_scan(struct send *s);
 
 /* --- attempt.c --- */

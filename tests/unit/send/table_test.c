@@ -194,7 +194,7 @@ test_size(void **state)
 	(void)state;
 	assert_true(sizeof(struct entry) + HEAPS * sizeof(uint32_t) +
 			sizeof(uint32_t) <=
-		    80);
+		    96);
 }
 
 int
