@@ -267,8 +267,10 @@ store_verify(struct store *s, const struct envelope *e, int fd, uint64_t *at,
 		}
 		hash_put(h, (struct span){ chunk, (size_t)n });
 		*at += (uint64_t)n;
-		/* a short read is the end: one call for a small message */
-		if ((size_t)n < sizeof(chunk) || *at > e->size)
+		/* one call for a small message; but a read may be cut short
+		 * before the end, where the disk cannot be read for one */
+		if (n == 0 || *at > e->size ||
+		    ((size_t)n < sizeof(chunk) && *at == e->size))
 			break;
 		if (*at >= budget && budget > 0 && *at % budget < sizeof(chunk))
 			return E_BUSY;

@@ -1,0 +1,146 @@
+/*
+ * store_test - what a fault leaves, and reads that are cut short
+ */
+#include <fcntl.h>
+#include <ftw.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/err.h"
+#include "queue/store-private.h"
+#include "queue/store.h"
+#include "sys/clock.h"
+#include "sys/fd.h"
+#include "sys/file.h"
+
+enum { SIZE = 200000, PIECE = 30000, AGE = 3600 };
+
+static char home[] = "/tmp/store_test.XXXXXX";
+static char bytes[SIZE];
+static struct store *store;
+static size_t read_max; /* by one call */
+
+/* In place of the C library's: reads may be cut short. */
+ssize_t
+pread(int fd, void *p, size_t n, off_t at)
+{
+	return syscall(SYS_pread64, fd, p, n < read_max ? n : read_max, at);
+}
+
+static int
+enter(void **state)
+{
+	static const char *const kinds[] = { "mess", "todo", "info" };
+	char path[64];
+
+	(void)state;
+	for (size_t i = 0; i < SIZE; i++)
+		bytes[i] = (char)(i * 31 + i / 256);
+	if (mkdtemp(home) == NULL || chdir(home) < 0 ||
+	    mkdir("queue", 0700) < 0)
+		return -1;
+	for (size_t k = 0; k < 3; k++) {
+		(void)snprintf(path, sizeof(path), "queue/%s", kinds[k]);
+		(void)mkdir(path, 0700);
+		for (int n = 0; n < STORE_SPLIT; n++) {
+			(void)snprintf(
+			    path, sizeof(path), "queue/%s/%d", kinds[k], n);
+			if (mkdir(path, 0700) < 0)
+				return -1;
+		}
+	}
+	return store_open(&store);
+}
+
+static int
+drop(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+	(void)st;
+	(void)type;
+	(void)where;
+	return remove(path);
+}
+
+static int
+leave(void **state)
+{
+	(void)state;
+	store_close(&store);
+	return nftw(home, drop, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Make a file below queue/, last changed age seconds ago; its descriptor. */
+static int
+make(const char *path, size_t size, int age)
+{
+	int fd = -1;
+	struct timespec then[2] = { { .tv_sec = clock_real() - age },
+		{ .tv_sec = clock_real() - age } };
+
+	assert_int_equal(
+	    file_open(store->queue, path, O_RDWR | O_CREAT, 0600, &fd), 0);
+	assert_int_equal(
+	    fd_write(fd, (struct span){ bytes, size }, FD_FOREVER), 0);
+	assert_int_equal(futimens(fd, then), 0);
+	return fd;
+}
+
+static void
+test_verify(void **state)
+{
+	static const struct {
+		const char *name;
+		size_t file, size; /* on disk, and as accepted */
+		size_t read_max;
+		int result;
+	} rows[] = {
+		{ "empty", 0, 0, SIZE, 0 },
+		{ "whole", SIZE, SIZE, SIZE, 0 },
+		{ "whole, cut reads", SIZE, SIZE, 1000, 0 },
+		{ "small, cut reads", 100, 100, 7, 0 },
+		{ "one chunk, cut reads", 65536, 65536, 40000, 0 },
+		{ "short", SIZE - 1, SIZE, SIZE, E_DAMAGED },
+		{ "short, cut reads", SIZE - 1, SIZE, 1000, E_DAMAGED },
+		{ "gone", 0, SIZE, SIZE, E_DAMAGED },
+		{ "long", SIZE, SIZE - 1, SIZE, E_DAMAGED },
+		{ "long, cut reads", SIZE, SIZE - 1, 1000, E_DAMAGED },
+	};
+	struct hash *h = hash_new();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct envelope e = { .size = rows[i].size,
+			.hash = hash_of((struct span){ bytes, rows[i].size }) };
+		int fd = make("mess/1/1", rows[i].file, 0);
+		uint64_t at = 0;
+
+		read_max = rows[i].read_max;
+		print_message("%s\n", rows[i].name);
+		assert_int_equal(
+		    store_verify(store, &e, fd, &at, h, 0), rows[i].result);
+		(void)hash_end(h);
+		fd_close(&fd);
+		assert_int_equal(file_unlink(store->queue, "mess/1/1"), 0);
+	}
+	hash_destroy(&h);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_verify),
+	};
+
+	read_max = SIZE;
+	return cmocka_run_group_tests(tests, enter, leave);
+}
