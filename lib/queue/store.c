@@ -320,6 +320,8 @@ store_note_write(struct store *s, const struct note *n)
 		r = fd_close_checked(&fd);
 	if (r == 0)
 		r = file_rename(at, temporary, store_name(name, n->id, ""));
+	if (r < 0)
+		err_ignore(file_unlink(at, temporary)); /* or swept at start */
 	fd_close(&fd);
 	buf_free(&file);
 	return r;
@@ -337,6 +339,23 @@ store_note_drop(struct store *s, uint64_t id)
 	return r == E_ABSENT ? 0 : r;
 }
 
+/* A note that was being written; if it is one. */
+static int
+drop_unfinished_note(struct store *s, const char *name)
+{
+	struct span digits = span_cstr(name);
+	uint64_t id;
+	int at, r;
+
+	digits.len -= SPAN(".tmp").len;
+	if (num_parse(digits, UINT64_MAX, &id) < 0)
+		return 0;
+	r = store_folder(s, s->info, "info", id, &at);
+	if (r == 0)
+		r = file_unlink(at, name);
+	return r == E_ABSENT ? 0 : r;
+}
+
 static int
 drop_orphan_note(void *ctx, const char *name)
 {
@@ -345,6 +364,8 @@ drop_orphan_note(void *ctx, const char *name)
 	uint64_t id;
 	int at, r;
 
+	if (span_ends(span_cstr(name), SPAN(".tmp")))
+		return drop_unfinished_note(s, name);
 	if (!store_id(name, &id))
 		return 0;
 	r = store_folder(s, s->todo, "todo", id, &at);

@@ -94,6 +94,12 @@ make(const char *path, size_t size, int age)
 	return fd;
 }
 
+static bool
+is_there(const char *path)
+{
+	return faccessat(store->queue, path, F_OK, 0) == 0;
+}
+
 static void
 test_verify(void **state)
 {
@@ -134,11 +140,54 @@ test_verify(void **state)
 	hash_destroy(&h);
 }
 
+/* A note that cannot be written leaves no half of it. */
+static void
+test_note_fails(void **state)
+{
+	struct note n;
+
+	(void)state;
+	note_init(&n, 5, 1);
+	assert_int_equal(mkdirat(store->queue, "info/5/5", 0700), 0);
+	assert_true(store_note_write(store, &n) < 0);
+	assert_false(is_there("info/5/5.tmp"));
+	assert_int_equal(unlinkat(store->queue, "info/5/5", AT_REMOVEDIR), 0);
+	note_free(&n);
+}
+
+static void
+test_note_sweep(void **state)
+{
+	static const struct {
+		const char *path;
+		bool stays;
+	} rows[] = {
+		{ "info/6/6", true },      /* its message is there */
+		{ "info/6/29", false },    /* no message */
+		{ "info/6/6.tmp", false }, /* cut off while it was written */
+		{ "info/6/x.tmp", true },  /* none of ours */
+		{ "info/7/.tmp", true },
+	};
+
+	(void)state;
+	(void)close(make("todo/6/6", 0, 0));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		(void)close(make(rows[i].path, 0, 0));
+	assert_int_equal(store_note_sweep(store), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		print_message("%s\n", rows[i].path);
+		assert_true(is_there(rows[i].path) == rows[i].stays);
+	}
+	assert_int_equal(file_unlink(store->queue, "todo/6/6"), 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_verify),
+		cmocka_unit_test(test_note_fails),
+		cmocka_unit_test(test_note_sweep),
 	};
 
 	read_max = SIZE;
