@@ -74,8 +74,14 @@ open_unnamed(int at, struct unnamed *u)
 	u->is_named = r == E_ABSENT;
 	if (!u->is_named)
 		return r;
-	return file_open(at, store_name(name, (uint64_t)getpid(), ".tmp"),
-	    O_RDWR | O_CREAT | O_TRUNC, FILE_MODE, &u->fd);
+	(void)store_name(name, (uint64_t)getpid(), ".tmp");
+	/* one who had our pid before may have been killed: the file may be a
+	 * message by now, under its ID, so that only the name is taken away */
+	r = file_unlink(at, name);
+	if (r < 0 && r != E_ABSENT)
+		return r;
+	return file_open(
+	    at, name, O_RDWR | O_CREAT | O_EXCL, FILE_MODE, &u->fd);
 }
 
 /* Take away the name of our own: the next file must not be this one. */
@@ -83,20 +89,27 @@ static int
 drop_own_name(struct unnamed *u)
 {
 	char name[NAME_MAX_ID];
+	int r;
 
 	if (!u->is_named)
 		return 0;
-	u->is_named = false;
-	return file_unlink(u->at, store_name(name, (uint64_t)getpid(), ".tmp"));
+	r = file_unlink(u->at, store_name(name, (uint64_t)getpid(), ".tmp"));
+	u->is_named = r < 0;
+	return r;
 }
 
-/* Give the file its name. E_BUSY when the name is taken. */
+/* Give the file its name, and no other. E_BUSY when the name is taken. */
 static int
 publish(struct unnamed *u, int at, const char *name)
 {
 	int r = file_link_unnamed(u->fd, at, name);
 
-	return r == 0 ? drop_own_name(u) : r;
+	if (r < 0)
+		return r;
+	r = drop_own_name(u);
+	if (r < 0)
+		err_ignore(file_unlink(at, name));
+	return r;
 }
 
 static void

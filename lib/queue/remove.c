@@ -175,6 +175,17 @@ is_old_file(const struct sweep *w, const char *name)
 	       (uint64_t)st.st_mtime < w->before / 1000000;
 }
 
+/* What a worker left that had to give its file a name. */
+static int
+sweep_temporary(void *ctx, const char *name)
+{
+	struct sweep *w = ctx;
+
+	if (span_ends(span_cstr(name), SPAN(".tmp")) && is_old_file(w, name))
+		return file_unlink(w->at, name);
+	return 0;
+}
+
 static int
 sweep_name(void *ctx, const char *name)
 {
@@ -183,8 +194,9 @@ sweep_name(void *ctx, const char *name)
 	uint64_t id;
 	int at, r;
 
-	if (span_ends(span_cstr(name), SPAN(".tmp")) && is_old_file(w, name))
-		return file_unlink(w->at, name);
+	r = sweep_temporary(w, name);
+	if (r < 0)
+		return r;
 	if (!store_id(name, &id) || id >= w->before)
 		return 0;
 	r = store_folder(w->s, w->s->todo, "todo", id, &at);
@@ -207,6 +219,10 @@ store_sweep(struct store *s, int64_t age)
 		r = store_folder(s, s->mess, "mess", n, &w.at);
 		if (r == 0)
 			r = file_each(w.at, ".", sweep_name, &w);
+		if (r == 0)
+			r = store_folder(s, s->todo, "todo", n, &w.at);
+		if (r == 0)
+			r = file_each(w.at, ".", sweep_temporary, &w);
 	}
 	return r;
 }

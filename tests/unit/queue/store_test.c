@@ -1,6 +1,7 @@
 /*
  * store_test - what a fault leaves, and reads that are cut short
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <setjmp.h>
@@ -28,12 +29,32 @@ static char home[] = "/tmp/store_test.XXXXXX";
 static char bytes[SIZE];
 static struct store *store;
 static size_t read_max; /* by one call */
+static bool has_tmpfile = true;
 
 /* In place of the C library's: reads may be cut short. */
 ssize_t
 pread(int fd, void *p, size_t n, off_t at)
 {
 	return syscall(SYS_pread64, fd, p, n < read_max ? n : read_max, at);
+}
+
+/* And a file system without unnamed files. */
+int
+openat(int at, const char *path, int flags, ...)
+{
+	mode_t mode = 0;
+	va_list ap;
+
+	if ((flags & (O_CREAT | O_TMPFILE)) != 0) {
+		va_start(ap, flags);
+		mode = va_arg(ap, mode_t);
+		va_end(ap);
+	}
+	if ((flags & O_TMPFILE) == O_TMPFILE && !has_tmpfile) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
+	return (int)syscall(SYS_openat, at, path, flags, mode);
 }
 
 static int
@@ -181,6 +202,83 @@ test_note_sweep(void **state)
 	assert_int_equal(file_unlink(store->queue, "todo/6/6"), 0);
 }
 
+static void
+test_sweep(void **state)
+{
+	static const struct {
+		const char *path;
+		int age;
+		bool stays;
+	} rows[] = {
+		{ "mess/8/8", 0, false }, /* old by its name: in 1970 */
+		{ "mess/9/9", 0, true },  /* has an envelope */
+		{ "todo/9/9", 0, true },
+		{ "mess/9/4711.tmp", 2 * AGE, false },
+		{ "todo/9/4711.tmp", 2 * AGE, false },
+		{ "mess/10/4711.tmp", 0, true }, /* of a worker at work */
+		{ "todo/10/4711.tmp", 0, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		(void)close(make(rows[i].path, 0, rows[i].age));
+	assert_int_equal(store_sweep(store, AGE), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		print_message("%s\n", rows[i].path);
+		assert_true(is_there(rows[i].path) == rows[i].stays);
+	}
+}
+
+/* Accept a message; its ID. */
+static uint64_t
+take(struct accept *a)
+{
+	struct envelope e = { .node = SPAN("host"),
+		.sender = SPAN("s@x"),
+		.rcpts = SPAN("Tr@x\0"),
+		.nrcpt = 1 };
+
+	assert_int_equal(accept_begin(a), 0);
+	assert_int_equal(accept_put(a, SPAN("hello\n")), 0);
+	assert_int_equal(accept_commit(a, &e), 0);
+	return e.id;
+}
+
+/*
+ * A killed worker leaves its PID.tmp, which may be a message by another
+ * name. The next one with that pid leaves the message alone.
+ */
+static void
+test_name_of_a_dead_worker(void **state)
+{
+	struct accept *a = NULL;
+	char tmp[64], name[64];
+	struct stat st;
+
+	(void)state;
+	has_tmpfile = false;
+	assert_int_equal(accept_new(store, NULL, &a), 0);
+	for (int n = 0; n < STORE_SPLIT; n++) {
+		(void)snprintf(
+		    name, sizeof(name), "todo/%d/%d", n, 1000 * 23 + n);
+		(void)snprintf(
+		    tmp, sizeof(tmp), "todo/%d/%d.tmp", n, (int)getpid());
+		(void)close(make(name, 1000, 0));
+		assert_int_equal(
+		    linkat(store->queue, name, store->queue, tmp, 0), 0);
+	}
+	for (int i = 0; i < 4 * STORE_SPLIT; i++)
+		(void)take(a);
+	for (int n = 0; n < STORE_SPLIT; n++) {
+		(void)snprintf(
+		    name, sizeof(name), "todo/%d/%d", n, 1000 * 23 + n);
+		assert_int_equal(fstatat(store->queue, name, &st, 0), 0);
+		assert_int_equal(st.st_size, 1000);
+	}
+	accept_destroy(&a);
+	has_tmpfile = true;
+}
+
 int
 main(void)
 {
@@ -188,6 +286,8 @@ main(void)
 		cmocka_unit_test(test_verify),
 		cmocka_unit_test(test_note_fails),
 		cmocka_unit_test(test_note_sweep),
+		cmocka_unit_test(test_sweep),
+		cmocka_unit_test(test_name_of_a_dead_worker),
 	};
 
 	read_max = SIZE;
