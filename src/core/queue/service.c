@@ -241,8 +241,10 @@ take_message(struct worker *w, const struct client *c, uint64_t *id)
 		r = SUBMIT_FILES;
 	if (r == 0) {
 		put_received(w, c);
-		if (accept_put(w->accept, buf_span(&w->line)) < 0)
-			r = SUBMIT_WRITE;
+		r = buf_err(&w->line);
+		if (r == 0)
+			r = accept_put(w->accept, buf_span(&w->line));
+		r = r < 0 ? write_code(r) : 0;
 	}
 	if (r == 0)
 		r = read_message(w, c, rest, size);
