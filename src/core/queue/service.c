@@ -510,6 +510,8 @@ watch(struct service *s)
 	int64_t born = clock_ms();
 	bool is_over = false;
 
+	/* workers of the master we were before may have gone unnoticed */
+	reap(s);
 	while (!is_over) {
 		int sig;
 
@@ -519,7 +521,7 @@ watch(struct service *s)
 		if (s->must_renew)
 			wait_until(&w, born + RESTART_MS);
 		if (wait_run(&w) < 0)
-			break;
+			continue; /* short of memory, for a moment */
 		while ((sig = sig_next(s->signals)) != 0) {
 			if (sig == SIGCHLD)
 				reap(s);
