@@ -208,6 +208,10 @@ main(void)
 
 	prog_start("qmail-clean");
 	(void)umask(027);
+	/* what has been done is answered, even if memory runs out */
+	if (buf_room(&c.in, c.in.max) == NULL ||
+	    buf_room(&c.answers, c.in.max) == NULL)
+		prog_die(EX_SOFT, "out of memory", 0);
 	r = home_enter();
 	if (r < 0)
 		prog_die_file(EX_SOFT, "unable to enter", home_path(), r);
