@@ -61,27 +61,36 @@ accept_new(struct store *s, struct gsync *g, struct accept **out)
 }
 
 /*
+ * Open a new file with a name of our own. One that a power loss left may
+ * be a message by its other name: nothing is written into that.
+ */
+static int
+open_named(int at, int *fd)
+{
+	char name[NAME_MAX_ID];
+	int flags = O_RDWR | O_CREAT | O_EXCL;
+	int r;
+
+	(void)store_name(name, (uint64_t)getpid(), ".tmp");
+	r = file_open(at, name, flags, FILE_MODE, fd);
+	if (r != E_BUSY)
+		return r;
+	r = file_unlink(at, name);
+	return r < 0 ? r : file_open(at, name, flags, FILE_MODE, fd);
+}
+
+/*
  * Open a file without a name in folder at. Where the file system has no
  * such thing it has one of our own until publish() gives it the real one.
  */
 static int
 open_unnamed(int at, struct unnamed *u)
 {
-	char name[NAME_MAX_ID];
 	int r = file_unnamed(at, ".", FILE_MODE, &u->fd);
 
 	u->at = at;
 	u->is_named = r == E_ABSENT;
-	if (!u->is_named)
-		return r;
-	(void)store_name(name, (uint64_t)getpid(), ".tmp");
-	/* one who had our pid before may have been killed: the file may be a
-	 * message by now, under its ID, so that only the name is taken away */
-	r = file_unlink(at, name);
-	if (r < 0 && r != E_ABSENT)
-		return r;
-	return file_open(
-	    at, name, O_RDWR | O_CREAT | O_EXCL, FILE_MODE, &u->fd);
+	return u->is_named ? open_named(at, &u->fd) : r;
 }
 
 /* Take away the name of our own: the next file must not be this one. */
