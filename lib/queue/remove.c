@@ -175,28 +175,26 @@ is_old_file(const struct sweep *w, const char *name)
 	       (uint64_t)st.st_mtime < w->before / 1000000;
 }
 
-/* What a worker left that had to give its file a name. */
 static int
 sweep_temporary(void *ctx, const char *name)
 {
-	struct sweep *w = ctx;
+	const struct sweep *w = ctx;
 
-	if (span_ends(span_cstr(name), SPAN(".tmp")) && is_old_file(w, name))
-		return file_unlink(w->at, name);
-	return 0;
+	return store_is_temporary(name) && is_old_file(w, name)
+		   ? file_unlink(w->at, name)
+		   : 0;
 }
 
 static int
-sweep_name(void *ctx, const char *name)
+sweep_message(void *ctx, const char *name)
 {
 	struct sweep *w = ctx;
 	struct stat st;
 	uint64_t id;
 	int at, r;
 
-	r = sweep_temporary(w, name);
-	if (r < 0)
-		return r;
+	if (store_is_temporary(name))
+		return sweep_temporary(w, name);
 	if (!store_id(name, &id) || id >= w->before)
 		return 0;
 	r = store_folder(w->s, w->s->todo, "todo", id, &at);
@@ -218,7 +216,7 @@ store_sweep(struct store *s, int64_t age)
 	for (uint64_t n = 0; r == 0 && n < STORE_SPLIT; n++) {
 		r = store_folder(s, s->mess, "mess", n, &w.at);
 		if (r == 0)
-			r = file_each(w.at, ".", sweep_name, &w);
+			r = file_each(w.at, ".", sweep_message, &w);
 		if (r == 0)
 			r = store_folder(s, s->todo, "todo", n, &w.at);
 		if (r == 0)

@@ -33,4 +33,7 @@ int store_folder(struct store *s, int folders[STORE_SPLIT], const char *kind,
 /* The ID a file name stands for; false for any other name. */
 bool store_id(const char *name, uint64_t *id);
 
+/* Whether it is the name of a file that is being written. */
+bool store_is_temporary(const char *name);
+
 #endif

@@ -54,6 +54,12 @@ store_id(const char *name, uint64_t *id)
 	       span_eq(span_cstr(store_name(again, *id, "")), span_cstr(name));
 }
 
+bool
+store_is_temporary(const char *name)
+{
+	return span_ends(span_cstr(name), SPAN(".tmp"));
+}
+
 int
 store_folder(struct store *s, int folders[STORE_SPLIT], const char *kind,
     uint64_t id, int *at)
@@ -339,7 +345,7 @@ store_note_drop(struct store *s, uint64_t id)
 	return r == E_ABSENT ? 0 : r;
 }
 
-/* A note that was being written; if it is one. */
+/* A note that was being written when the machine died. */
 static int
 drop_unfinished_note(struct store *s, const char *name)
 {
@@ -347,7 +353,7 @@ drop_unfinished_note(struct store *s, const char *name)
 	uint64_t id;
 	int at, r;
 
-	digits.len -= SPAN(".tmp").len;
+	digits.len -= sizeof(".tmp") - 1;
 	if (num_parse(digits, UINT64_MAX, &id) < 0)
 		return 0;
 	r = store_folder(s, s->info, "info", id, &at);
@@ -357,14 +363,14 @@ drop_unfinished_note(struct store *s, const char *name)
 }
 
 static int
-drop_orphan_note(void *ctx, const char *name)
+drop_useless_note(void *ctx, const char *name)
 {
 	struct store *s = ctx;
 	struct stat st;
 	uint64_t id;
 	int at, r;
 
-	if (span_ends(span_cstr(name), SPAN(".tmp")))
+	if (store_is_temporary(name))
 		return drop_unfinished_note(s, name);
 	if (!store_id(name, &id))
 		return 0;
@@ -379,7 +385,7 @@ drop_orphan_note(void *ctx, const char *name)
 int
 store_note_sweep(struct store *s)
 {
-	return each_name(s, "info", drop_orphan_note, s);
+	return each_name(s, "info", drop_useless_note, s);
 }
 
 int

@@ -92,10 +92,8 @@ int store_note_read(struct store *s, struct note *n) MUST_CHECK; /* E_ABSENT,
                                                     E_DAMAGED */
 int store_note_write(struct store *s, const struct note *n) MUST_CHECK;
 int store_note_drop(struct store *s, uint64_t id) MUST_CHECK;
-/*
- * Drop the notes of messages that are no more, and those that were never
- * finished: at start, when nobody writes any.
- */
+/* Drop the notes of messages that are no more, and those never finished:
+ * once, at start. */
 int store_note_sweep(struct store *s) MUST_CHECK;
 /* Set a damaged note aside in quarantine/. */
 int store_note_quarantine(struct store *s, uint64_t id) MUST_CHECK;
