@@ -51,44 +51,79 @@ open_quarantine(struct store *s)
 	return file_open_dir(s->queue, "quarantine", &s->quarantine);
 }
 
-/* Move at/name to quarantine/NAME; what is not there is fine. */
+/* Move a file to quarantine/ID.KIND, or ID.KIND.TIME. */
 static int
-set_aside(struct store *s, int at, const char *name, const char *as)
+move_aside(
+    struct store *s, int at, uint64_t id, const char *kind, uint64_t time)
 {
-	int r = 0;
+	struct buf as = BUF_INIT(128);
+	char name[NAME_MAX_ID];
+	const char *p;
+	int r;
 
-	if (renameat2(at, name, s->quarantine, as, RENAME_NOREPLACE) < 0)
+	buf_putu(&as, id);
+	buf_puts(&as, kind);
+	if (time > 0) {
+		buf_putc(&as, '.');
+		buf_putu(&as, time);
+	}
+	r = buf_cstr(&as, &p);
+	if (r == 0 && renameat2(at, store_name(name, id, ""), s->quarantine, p,
+			  RENAME_NOREPLACE) < 0)
 		r = err_sys();
+	buf_free(&as);
+	return r;
+}
+
+/* What is not there is fine. Nor is what is in quarantine/ replaced. */
+static int
+set_aside(struct store *s, int at, uint64_t id, const char *kind)
+{
+	int r = move_aside(s, at, id, kind, 0);
+
+	if (err_is(r, EEXIST))
+		r = move_aside(s, at, id, kind, clock_real_us());
 	return err_is(r, ENOENT) ? 0 : r;
 }
 
-int
-store_quarantine(struct store *s, uint64_t id, struct span reason)
+static int
+write_reason(struct store *s, uint64_t id, struct span reason)
 {
-	char name[NAME_MAX_ID], as[NAME_MAX_ID];
-	int mess, todo, fd = -1;
+	char name[NAME_MAX_ID];
+	int fd = -1;
 	int r;
 
-	(void)store_name(name, id, "");
-	r = open_quarantine(s);
-	if (r == 0)
-		r = store_folder(s, s->mess, "mess", id, &mess);
-	if (r == 0)
-		r = store_folder(s, s->todo, "todo", id, &todo);
-	/* the reason first, then the message, the envelope last: cut off in
-	 * between, the envelope still leads here again */
-	if (r == 0)
-		r = file_open(s->quarantine, store_name(as, id, ".reason"),
-		    O_WRONLY | O_CREAT | O_APPEND, 0640, &fd);
+	r = file_open(s->quarantine, store_name(name, id, ".reason"),
+	    O_WRONLY | O_CREAT | O_APPEND, 0640, &fd);
 	if (r == 0)
 		r = fd_write(fd, reason, FD_FOREVER);
 	if (r == 0)
 		r = fd_write(fd, SPAN("\n"), FD_FOREVER);
 	fd_close(&fd);
+	return r;
+}
+
+int
+store_quarantine(struct store *s, uint64_t id, struct span reason)
+{
+	int mess, todo;
+	int r;
+
+	r = open_quarantine(s);
 	if (r == 0)
-		r = set_aside(s, mess, name, store_name(as, id, ".mess"));
+		r = store_folder(s, s->mess, "mess", id, &mess);
 	if (r == 0)
-		r = set_aside(s, todo, name, store_name(as, id, ".todo"));
+		r = store_folder(s, s->todo, "todo", id, &todo);
+	if (r == 0)
+		r = write_reason(s, id, reason);
+	/* the message first, and for certain: without its envelope it would
+	 * be swept. Cut off in between, the envelope leads here again */
+	if (r == 0)
+		r = set_aside(s, mess, id, ".mess");
+	if (r == 0)
+		r = file_sync(s->quarantine);
+	if (r == 0)
+		r = set_aside(s, todo, id, ".todo");
 	if (r == 0)
 		s->mess_changed[id % STORE_SPLIT] =
 		    s->todo_changed[id % STORE_SPLIT] = true;
@@ -98,24 +133,15 @@ store_quarantine(struct store *s, uint64_t id, struct span reason)
 int
 store_note_quarantine(struct store *s, uint64_t id)
 {
-	char name[NAME_MAX_ID];
-	struct buf as = BUF_INIT(64);
-	const char *p;
 	int at, r;
 
 	r = open_quarantine(s);
 	if (r == 0)
 		r = store_folder(s, s->info, "info", id, &at);
 	/* there may be more than one in the life of a message */
-	buf_putu(&as, id);
-	buf_puts(&as, ".info.");
-	buf_putu(&as, clock_real_us());
 	if (r == 0)
-		r = buf_cstr(&as, &p);
-	if (r == 0)
-		r = set_aside(s, at, store_name(name, id, ""), p);
-	buf_free(&as);
-	return r;
+		r = move_aside(s, at, id, ".info", clock_real_us());
+	return err_is(r, ENOENT) ? 0 : r;
 }
 
 int

@@ -1,5 +1,5 @@
 /*
- * remove_test - what a crash left is swept
+ * remove_test - what is set aside, and what is swept
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -128,6 +128,24 @@ test_note_sweep(void **state)
 }
 
 /* Nothing in quarantine/ is replaced, nor does it keep damage in the queue. */
+static void
+test_quarantine_again(void **state)
+{
+	struct store *s = *state;
+
+	for (int i = 0; i < 2; i++) {
+		make(path_of("mess", ID, ""));
+		make(path_of("todo", ID, ""));
+		assert_int_equal(store_quarantine(s, ID, SPAN("why")), 0);
+		assert_false(is_there(path_of("mess", ID, "")));
+		assert_false(is_there(path_of("todo", ID, "")));
+	}
+	assert_true(is_there("queue/quarantine/1000000.mess"));
+	assert_true(is_there("queue/quarantine/1000000.todo"));
+	assert_int_equal(
+	    system("test $(ls queue/quarantine | wc -l) -eq 5"), 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 int
@@ -136,6 +154,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_sweep),
 		TEST(test_note_sweep),
+		TEST(test_quarantine_again),
 	};
 	int failed;
 
