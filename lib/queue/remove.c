@@ -13,9 +13,10 @@
 #include "sys/fd.h"
 #include "sys/file.h"
 
+/* Unlink the name of an ID; *is_changed is set if there was one. */
 static int
 unlink_part(struct store *s, int folders[STORE_SPLIT], const char *kind,
-    uint64_t id, bool changed[STORE_SPLIT])
+    uint64_t id, bool *is_changed)
 {
 	char name[NAME_MAX_ID];
 	int at, r;
@@ -24,21 +25,35 @@ unlink_part(struct store *s, int folders[STORE_SPLIT], const char *kind,
 	if (r == 0)
 		r = file_unlink(at, store_name(name, id, ""));
 	if (r == 0)
-		changed[id % STORE_SPLIT] = true;
+		*is_changed = true;
 	return r == E_ABSENT ? 0 : r;
 }
 
 int
 store_remove(struct store *s, uint64_t id, unsigned int parts)
 {
+	bool ignored;
 	int r = 0;
 
 	/* a message without envelope is garbage; the other way round it
 	 * would be delivered again */
 	if ((parts & STORE_TODO) != 0)
-		r = unlink_part(s, s->todo, "todo", id, s->todo_changed);
+		r = unlink_part(
+		    s, s->todo, "todo", id, &s->todo_changed[id % STORE_SPLIT]);
 	if (r == 0 && (parts & STORE_MESS) != 0)
-		r = unlink_part(s, s->mess, "mess", id, s->mess_changed);
+		r = unlink_part(s, s->mess, "mess", id, &ignored);
+	return r;
+}
+
+int
+store_leave(struct store *s, uint64_t id)
+{
+	int r = 0;
+
+	if (s->nleaving == LEAVING_MAX)
+		r = store_sync(s);
+	if (s->nleaving < LEAVING_MAX) /* else it is swept, one day */
+		s->leaving[s->nleaving++] = id;
 	return r;
 }
 
@@ -125,8 +140,7 @@ store_quarantine(struct store *s, uint64_t id, struct span reason)
 	if (r == 0)
 		r = set_aside(s, todo, id, ".todo");
 	if (r == 0)
-		s->mess_changed[id % STORE_SPLIT] =
-		    s->todo_changed[id % STORE_SPLIT] = true;
+		s->todo_changed[id % STORE_SPLIT] = true;
 	return r;
 }
 
@@ -167,20 +181,29 @@ store_note_sync(struct store *s, uint64_t id)
 int
 store_sync(struct store *s)
 {
+	size_t kept = 0;
 	int first = 0;
 
 	for (size_t n = 0; n < STORE_SPLIT; n++) {
-		int r = 0;
+		int r = s->todo_changed[n] ? file_sync(s->todo[n]) : 0;
 
-		if (s->todo_changed[n])
-			r = file_sync(s->todo[n]);
-		if (r == 0 && s->mess_changed[n])
-			r = file_sync(s->mess[n]);
 		if (r == 0)
-			s->todo_changed[n] = s->mess_changed[n] = false;
+			s->todo_changed[n] = false;
 		else if (first == 0)
 			first = r;
 	}
+	for (size_t i = 0; i < s->nleaving; i++) {
+		uint64_t id = s->leaving[i];
+		int r = 0;
+
+		if (s->todo_changed[id % STORE_SPLIT])
+			s->leaving[kept++] = id;
+		else
+			r = store_remove(s, id, STORE_MESS);
+		if (first == 0)
+			first = r;
+	}
+	s->nleaving = kept;
 	return first;
 }
 

@@ -8,7 +8,10 @@
 
 #include "queue/store.h"
 
-enum { NAME_MAX_ID = 32 }; /* "18446744073709551615.tmp" and a NUL */
+enum {
+	NAME_MAX_ID = 32, /* "18446744073709551615.tmp" and a NUL */
+	LEAVING_MAX = 1024
+};
 
 struct store {
 	int queue;             /* the directory queue/ */
@@ -20,7 +23,9 @@ struct store {
 	int cleaning; /* the folder mess, locked; -1 when not */
 	int trigger;  /* the end this process uses, -1 when closed */
 	uid_t owner;  /* of mess/: who wrote the messages */
-	bool mess_changed[STORE_SPLIT], todo_changed[STORE_SPLIT];
+	bool todo_changed[STORE_SPLIT];
+	uint64_t leaving[LEAVING_MAX]; /* without envelope: store_leave() */
+	size_t nleaving;
 };
 
 /* The decimal name of an ID, with a suffix. Returns name. */

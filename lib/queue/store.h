@@ -107,9 +107,16 @@ int store_remove(struct store *s, uint64_t id, unsigned int parts) MUST_CHECK;
 /* Move todo and mess (whichever exist) into quarantine/ with a reason. */
 int store_quarantine(
     struct store *s, uint64_t id, struct span reason) MUST_CHECK;
-/* fsync what store_remove() changed and the notes named by note_sync. */
-int store_note_sync(struct store *s, uint64_t id) MUST_CHECK;
+/*
+ * The envelope is gone, the message follows when that is on disk, with
+ * store_sync(). The other way round a power loss may leave an envelope
+ * without message, which is damage. Forgotten in a crash it is swept.
+ */
+int store_leave(struct store *s, uint64_t id) MUST_CHECK;
+/* fsync the folders of envelopes that were removed. */
 int store_sync(struct store *s) MUST_CHECK;
+/* fsync a note. */
+int store_note_sync(struct store *s, uint64_t id) MUST_CHECK;
 /*
  * Remove what no envelope names and was left by a crash longer ago than
  * age seconds: messages without envelope, temporary files.

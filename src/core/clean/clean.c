@@ -11,8 +11,9 @@
  * Exits:    0 qmail-send has gone, 100 it no longer listens, 111 it could
  *           not start
  *
- * Within a second of a change the folders are synced, so that a power loss
- * repeats no delivery that is older than that.
+ * Within a second of a removal the folders of envelopes are synced, so that
+ * a power loss repeats no delivery that is older than that. Only then the
+ * messages themselves go.
  */
 #include <sys/stat.h>
 
@@ -41,6 +42,7 @@ struct clean {
 	struct store *store;
 	struct buf in, answers;
 	bool is_overlong; /* what came of the request at hand was dropped */
+	bool must_sync;   /* before the answers at hand */
 	int64_t sync_at;  /* INT64_MAX: nothing to sync */
 	int64_t sweep_at;
 };
@@ -50,14 +52,21 @@ typedef int request_fn(struct clean *c, uint64_t id, struct span rest);
 static int
 do_foop(struct clean *c, uint64_t id, struct span rest)
 {
+	int r = store_remove(c->store, id, STORE_TODO);
+
 	(void)rest;
-	return store_remove(c->store, id, STORE_TODO | STORE_MESS);
+	return r < 0 ? r : store_leave(c->store, id);
 }
 
+/*
+ * Answered, the note is dropped: if the envelope came back then, all that
+ * the note said was done would be done again.
+ */
 static int
 do_todo(struct clean *c, uint64_t id, struct span rest)
 {
 	(void)rest;
+	c->must_sync = true;
 	return store_remove(c->store, id, STORE_TODO);
 }
 
@@ -65,7 +74,7 @@ static int
 do_mess(struct clean *c, uint64_t id, struct span rest)
 {
 	(void)rest;
-	return store_remove(c->store, id, STORE_MESS);
+	return store_leave(c->store, id);
 }
 
 static int
@@ -126,6 +135,17 @@ obey(struct clean *c, struct span request)
 	return 'x';
 }
 
+static void
+sync_queue(struct clean *c)
+{
+	int r = store_sync(c->store);
+
+	if (r < 0)
+		log_err("unable to sync the queue", r);
+	c->sync_at = INT64_MAX;
+	c->must_sync = false;
+}
+
 /* All whole requests at hand, one answer each. */
 static void
 obey_all(struct clean *c)
@@ -137,6 +157,8 @@ obey_all(struct clean *c)
 		buf_putc(&c->answers, c->is_overlong ? 'x' : obey(c, request));
 		c->is_overlong = false;
 	}
+	if (c->must_sync)
+		sync_queue(c);
 	if (rest.len >= REQUEST_MAX)
 		c->is_overlong = true;
 	buf_drop(&c->in, c->is_overlong ? had : had - rest.len);
@@ -149,12 +171,8 @@ housekeep(struct clean *c)
 	int64_t now = clock_ms();
 	int r;
 
-	if (now >= c->sync_at) {
-		r = store_sync(c->store);
-		if (r < 0)
-			log_err("unable to sync the queue", r);
-		c->sync_at = INT64_MAX;
-	}
+	if (now >= c->sync_at)
+		sync_queue(c);
 	if (now >= c->sweep_at) {
 		r = store_sweep(c->store, SWEEP_AGE);
 		if (r < 0)

@@ -1,5 +1,5 @@
 /*
- * remove_test - what is set aside, and what is swept
+ * remove_test - what leaves the queue, in which order, and what is swept
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -87,6 +87,59 @@ tear_down(void **state)
 }
 
 static void
+test_message_follows_its_envelope(void **state)
+{
+	struct store *s = *state;
+
+	make(path_of("todo", ID, ""));
+	make(path_of("mess", ID, ""));
+	assert_int_equal(store_remove(s, ID, STORE_TODO), 0);
+	assert_int_equal(store_leave(s, ID), 0);
+	assert_false(is_there(path_of("todo", ID, "")));
+	assert_true(is_there(path_of("mess", ID, "")));
+	assert_int_equal(store_sync(s), 0);
+	assert_false(is_there(path_of("mess", ID, "")));
+}
+
+static void
+test_many_leave(void **state)
+{
+	struct store *s = *state;
+
+	for (uint64_t id = 0; id <= LEAVING_MAX; id++) {
+		make(path_of("mess", id, ""));
+		assert_int_equal(store_leave(s, id), 0);
+	}
+	assert_false(is_there(path_of("mess", 0, "")));
+	assert_true(is_there(path_of("mess", LEAVING_MAX, "")));
+	assert_int_equal(store_sync(s), 0);
+	assert_false(is_there(path_of("mess", LEAVING_MAX, "")));
+}
+
+/* What cannot be synced keeps its messages. */
+static void
+test_sync_fails(void **state)
+{
+	struct store *s = *state;
+	int folder;
+
+	for (uint64_t id = ID; id < ID + 2; id++) {
+		make(path_of("todo", id, ""));
+		make(path_of("mess", id, ""));
+		assert_int_equal(store_remove(s, id, STORE_TODO), 0);
+		assert_int_equal(store_leave(s, id), 0);
+	}
+	folder = s->todo[ID % STORE_SPLIT];
+	s->todo[ID % STORE_SPLIT] = -1;
+	assert_true(store_sync(s) < 0);
+	assert_true(is_there(path_of("mess", ID, "")));
+	assert_false(is_there(path_of("mess", ID + 1, "")));
+	s->todo[ID % STORE_SPLIT] = folder;
+	assert_int_equal(store_sync(s), 0);
+	assert_false(is_there(path_of("mess", ID, "")));
+}
+
+static void
 test_sweep(void **state)
 {
 	struct store *s = *state;
@@ -152,6 +205,9 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_message_follows_its_envelope),
+		TEST(test_many_leave),
+		TEST(test_sync_fails),
 		TEST(test_sweep),
 		TEST(test_note_sweep),
 		TEST(test_quarantine_again),
