@@ -112,11 +112,9 @@ class Hostile:
         [log] = poll(self.whole_log)
         self.seen += len(log)
         assert not re.search("alert|warning|mangled|crashed|bug|deferral", log)
-        for word in ("new", "info", "end"):
-            ids = re.findall(rf"^{word} msg (\d+)", log, re.M)
-            assert len(ids) == len(set(ids))
-            assert word == "new" or set(ids) == new
-            new = set(ids)
+        new, told, ended = (sorted(re.findall(rf"^{word} msg (\d+)", log, re.M))
+                            for word in ("new", "info", "end"))
+        assert new == told == ended and len(new) == len(set(new))
         started = re.findall(r"^starting delivery (\d+): ", log, re.M)
         ended = re.findall(r"^delivery (\d+): (?:success|failure): ", log,
                            re.M)
