@@ -20,7 +20,12 @@
 #include "sys/fd.h"
 #include "sys/file.h"
 
-enum { GATHER = 64 * 1024, FILE_MODE = 0640, ID_TRIES = 1000 };
+enum {
+	GATHER = 64 * 1024,
+	FILE_MODE = 0640,
+	ID_TRIES = 1000,
+	FIFO_SIZE = 64 * 1024 /* what a FIFO holds */
+};
 
 /* A file being written. */
 struct unnamed {
@@ -37,6 +42,8 @@ struct accept {
 	struct buf envelope;
 	uint64_t size;
 	struct unnamed mess; /* closed between messages */
+	bool is_claimed;     /* mess has its name */
+	uint64_t id;         /* if it has */
 };
 
 int
@@ -146,6 +153,9 @@ void
 accept_abort(struct accept *a)
 {
 	discard(&a->mess);
+	if (a->is_claimed) /* what stays is garbage, swept one day */
+		err_ignore(store_remove(a->s, a->id, STORE_MESS));
+	a->is_claimed = false;
 	buf_reset(&a->gathered);
 	(void)hash_end(a->hash);
 	a->size = 0;
@@ -194,11 +204,10 @@ accept_put(struct accept *a, struct span bytes)
 	return 0;
 }
 
-/* Link the message under the first free ID from now on. */
+/* Link the message under the first free ID. */
 static int
-claim(struct accept *a, uint64_t *id)
+claim(struct accept *a, uint64_t first)
 {
-	uint64_t first = clock_real_us();
 	char name[NAME_MAX_ID];
 	int at, r;
 
@@ -208,10 +217,26 @@ claim(struct accept *a, uint64_t *id)
 			r = publish(&a->mess, at, store_name(name, n, ""));
 		if (r == E_BUSY)
 			continue;
-		*id = n;
+		a->is_claimed = r == 0;
+		a->id = n;
 		return r;
 	}
 	return E_BUSY;
+}
+
+int
+accept_claim(struct accept *a, uint64_t wanted, uint64_t *id)
+{
+	int r = flush(a);
+
+	if (r == 0)
+		r = claim(a, wanted);
+	if (r == 0)
+		r = file_sync(a->mess.fd);
+	if (r == 0)
+		r = file_sync(a->s->mess[a->id % STORE_SPLIT]);
+	*id = a->id;
+	return r;
 }
 
 /* Write and link the envelope; it stays open in *todo. */
@@ -273,11 +298,8 @@ sync_all(struct accept *a, uint64_t id, int todo)
  * for the next time qmail-send looks, which may be 25 minutes.
  */
 static void
-pull_trigger(struct store *s, uint64_t id)
+pull_trigger(struct store *s, struct span text)
 {
-	char line[NAME_MAX_ID];
-
-	(void)store_name(line, id, "\n");
 	for (int try = 0; try < 3; try++) {
 		int r = 0;
 
@@ -288,35 +310,46 @@ pull_trigger(struct store *s, uint64_t id)
 			return; /* it does not run */
 		if (r < 0)
 			continue;
-		if (write(s->trigger, line, strlen(line)) >= 0 ||
-		    errno == EAGAIN)
+		if (write(s->trigger, text.p, text.len) >= 0 || errno == EAGAIN)
 			return;
 		fd_close(&s->trigger); /* its reader has gone: a new one? */
 	}
+}
+
+void
+store_tell_all(struct store *s)
+{
+	char lines[FIFO_SIZE];
+
+	memset(lines, '\n', sizeof(lines));
+	pull_trigger(s, (struct span){ lines, sizeof(lines) });
 }
 
 int
 accept_commit(struct accept *a, struct envelope *e)
 {
 	struct unnamed todo = { .fd = -1 };
+	bool must_tell = !a->is_claimed;
+	char line[NAME_MAX_ID];
 	int r;
 
 	r = flush(a);
+	if (r == 0 && !a->is_claimed)
+		r = claim(a, clock_real_us());
 	if (r < 0)
 		goto out;
+	e->id = a->id;
 	e->size = a->size;
 	e->hash = hash_end(a->hash);
-	r = claim(a, &e->id);
-	if (r < 0)
-		goto out;
 	r = write_envelope(a, e, &todo);
 	if (r == 0)
 		r = sync_all(a, e->id, todo.fd);
 	if (r < 0)
 		/* a copy that stays is a duplicate; that is allowed */
 		err_ignore(store_remove(a->s, e->id, STORE_TODO | STORE_MESS));
-	else
-		pull_trigger(a->s, e->id);
+	else if (must_tell)
+		pull_trigger(a->s, span_cstr(store_name(line, e->id, "\n")));
+	a->is_claimed = false;
 out:
 	discard(&todo);
 	accept_abort(a);

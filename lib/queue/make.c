@@ -14,7 +14,7 @@
 #include "sys/file.h"
 #include "sys/priv.h"
 
-enum { TCPTO_SIZE = 1024 };
+enum { TCPTO_SIZE = 1024, IMPORT_MODE = 0750 };
 
 struct place {
 	const char *path; /* below the home directory */
@@ -31,6 +31,7 @@ static const struct place places[] = {
 	{ "queue/info", "qmails", S_IFDIR, 0750, true },
 	/* qmailq sets messages aside, qmails notes */
 	{ "queue/quarantine", "qmailq", S_IFDIR, 0770, false },
+	{ "queue/import", "qmailq", S_IFDIR, IMPORT_MODE, false },
 	{ "queue/lock", "qmailq", S_IFDIR, 0750, false },
 	{ "queue/lock/sendmutex", "qmails", S_IFREG, 0600, false },
 	{ "queue/lock/trigger", "qmails", S_IFIFO, 0622, false },
@@ -136,7 +137,7 @@ make_split(const struct place *p)
 int
 store_make(void)
 {
-	int r = 0;
+	int r = store_is_classic() ? E_BUSY : 0;
 
 	for (size_t i = 0; r == 0 && i < sizeof(places) / sizeof(*places);
 	     i++) {
@@ -145,4 +146,18 @@ store_make(void)
 			r = make_split(&places[i]);
 	}
 	return r;
+}
+
+int
+store_import(struct store *s, bool must_make, int *at)
+{
+	int r = file_open_dir(s->queue, "import", at);
+
+	/* a queue that was made before there was such a folder */
+	if (r != E_ABSENT || !must_make)
+		return r;
+	r = file_mkdir(s->queue, "import", IMPORT_MODE);
+	if (r == 0 || r == E_BUSY)
+		r = file_sync(s->queue);
+	return r == 0 ? file_open_dir(s->queue, "import", at) : r;
 }

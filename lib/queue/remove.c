@@ -213,7 +213,7 @@ struct sweep {
 	uint64_t before;
 };
 
-/* A temporary file is old when nobody has changed it for so long. */
+/* A file is old when nobody has changed it for so long. */
 static bool
 is_old_file(const struct sweep *w, const char *name)
 {
@@ -244,7 +244,8 @@ sweep_message(void *ctx, const char *name)
 
 	if (store_is_temporary(name))
 		return sweep_temporary(w, name);
-	if (!store_id(name, &id) || id >= w->before)
+	/* an imported message has the ID of its birth: it may be new here */
+	if (!store_id(name, &id) || id >= w->before || !is_old_file(w, name))
 		return 0;
 	r = store_folder(w->s, w->s->todo, "todo", id, &at);
 	if (r < 0)

@@ -28,6 +28,12 @@ struct store {
 	size_t nleaving;
 };
 
+/*
+ * Whether queue/ is that of a classic qmail, whose folders have the same
+ * names: to us its messages would be garbage, to be swept.
+ */
+bool store_is_classic(void);
+
 /* The decimal name of an ID, with a suffix. Returns name. */
 const char *store_name(char name[NAME_MAX_ID], uint64_t id, const char *suffix);
 

@@ -82,6 +82,14 @@ store_folder(struct store *s, int folders[STORE_SPLIT], const char *kind,
 	return r;
 }
 
+bool
+store_is_classic(void)
+{
+	struct stat st;
+
+	return lstat("queue/intd", &st) == 0;
+}
+
 int
 store_open(struct store **out)
 {
@@ -91,6 +99,10 @@ store_open(struct store **out)
 
 	if (s == NULL)
 		return E_NOMEM;
+	if (store_is_classic()) {
+		mem_free(s);
+		return E_BUSY;
+	}
 	s->queue = s->quarantine = s->mutex = s->trigger = -1;
 	s->cleaning = -1;
 	for (size_t i = 0; i < STORE_SPLIT; i++)
@@ -345,6 +357,22 @@ store_note_drop(struct store *s, uint64_t id)
 	return r == E_ABSENT ? 0 : r;
 }
 
+/* Whether there is no file of this ID. */
+static int
+is_absent(struct store *s, int folders[STORE_SPLIT], const char *kind,
+    uint64_t id, bool *out)
+{
+	char name[NAME_MAX_ID];
+	struct stat st;
+	int at, r;
+
+	r = store_folder(s, folders, kind, id, &at);
+	if (r == 0)
+		*out = fstatat(at, store_name(name, id, ""), &st, 0) < 0 &&
+		       errno == ENOENT;
+	return r;
+}
+
 /* A note that was being written when the machine died. */
 static int
 drop_unfinished_note(struct store *s, const char *name)
@@ -366,20 +394,18 @@ static int
 drop_useless_note(void *ctx, const char *name)
 {
 	struct store *s = ctx;
-	struct stat st;
+	bool no_todo = false, no_mess = false;
 	uint64_t id;
-	int at, r;
+	int r;
 
 	if (store_is_temporary(name))
 		return drop_unfinished_note(s, name);
 	if (!store_id(name, &id))
 		return 0;
-	r = store_folder(s, s->todo, "todo", id, &at);
-	if (r < 0)
-		return r;
-	if (fstatat(at, name, &st, 0) == 0 || errno != ENOENT)
-		return 0;
-	return store_note_drop(s, id);
+	r = is_absent(s, s->todo, "todo", id, &no_todo);
+	if (r == 0)
+		r = is_absent(s, s->mess, "mess", id, &no_mess);
+	return r == 0 && no_todo && no_mess ? store_note_drop(s, id) : r;
 }
 
 int

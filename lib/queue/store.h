@@ -26,20 +26,29 @@ enum { STORE_SPLIT = 23 };
 
 struct store;
 
-/* Open queue/ below the current directory. E_ABSENT and system errors. */
+/*
+ * Open queue/ below the current directory. E_ABSENT; E_BUSY when it is
+ * that of a classic qmail; system errors.
+ */
 int store_open(struct store **out) MUST_CHECK;
 void store_close(struct store **s);
 
 /*
  * Make what is missing of queue/ below the current directory: folders,
  * FIFO, mutex and tcpto, with owners (as root) and modes. What is there
- * with another type is E_SYNTAX.
+ * with another type is E_SYNTAX, a classic queue E_BUSY.
  */
 int store_make(void) MUST_CHECK;
 
 /* What is free for us where the queue is; files: UINT64_MAX where the file
  * system makes them as it needs them. */
 int store_free(struct store *s, uint64_t *bytes, uint64_t *files) MUST_CHECK;
+
+/*
+ * The folder import/, for what must be remembered of messages that came
+ * from another queue. E_ABSENT; made if must_make. The caller closes *at.
+ */
+int store_import(struct store *s, bool must_make, int *at) MUST_CHECK;
 
 /* --- accepting: qmail-queue --- */
 
@@ -56,6 +65,15 @@ int accept_begin(struct accept *a) MUST_CHECK; /* mess: code 63 */
 int accept_put(struct accept *a, struct span bytes) MUST_CHECK;
 /* e: uid, pid, node, sender, rcpts, nrcpt; id, size, hash are filled in. */
 int accept_commit(struct accept *a, struct envelope *e) MUST_CHECK;
+/*
+ * Between put and commit: give a message that another queue accepted long
+ * ago the first free ID from wanted on. It is then on disk, and nobody
+ * looks at it: the time to write down where it came from, and its note. A
+ * note qmail-send sees only when it lists the queue, so the commit tells
+ * it nothing: call store_tell_all() after one or many. Aborted, or left by
+ * a crash, the message is garbage.
+ */
+int accept_claim(struct accept *a, uint64_t wanted, uint64_t *id) MUST_CHECK;
 void accept_abort(struct accept *a);
 void accept_destroy(struct accept **a);
 
@@ -92,8 +110,11 @@ int store_note_read(struct store *s, struct note *n) MUST_CHECK; /* E_ABSENT,
                                                     E_DAMAGED */
 int store_note_write(struct store *s, const struct note *n) MUST_CHECK;
 int store_note_drop(struct store *s, uint64_t id) MUST_CHECK;
-/* Drop the notes of messages that are no more, and those never finished:
- * once, at start. */
+/*
+ * Drop the notes of messages that are no more, and those never finished:
+ * once, at start. A message that is there without an envelope may be one
+ * that is coming in.
+ */
 int store_note_sweep(struct store *s) MUST_CHECK;
 /* Set a damaged note aside in quarantine/. */
 int store_note_quarantine(struct store *s, uint64_t id) MUST_CHECK;
@@ -119,7 +140,8 @@ int store_sync(struct store *s) MUST_CHECK;
 int store_note_sync(struct store *s, uint64_t id) MUST_CHECK;
 /*
  * Remove what no envelope names and was left by a crash longer ago than
- * age seconds: messages without envelope, temporary files.
+ * age seconds: messages without envelope, temporary files. By the time of
+ * the last change as well: an ID may be older than the file.
  */
 int store_sweep(struct store *s, int64_t age) MUST_CHECK;
 
@@ -136,6 +158,8 @@ void store_clean_unlock(struct store *s);
 
 /* Open the reading end, which never sees end of file. */
 int store_trigger(struct store *s, int *fd) MUST_CHECK;
+/* Make qmail-send, if it runs, list the queue. */
+void store_tell_all(struct store *s);
 /* Take the mutex that makes qmail-send unique; E_BUSY. Held until exit. */
 int store_mutex(struct store *s) MUST_CHECK;
 
