@@ -144,9 +144,10 @@ test_sweep(void **state)
 {
 	struct store *s = *state;
 
-	make(path_of("mess", ID, ""));
-	make(path_of("mess", ID + 1, ""));
+	make_old(path_of("mess", ID, ""));
+	make_old(path_of("mess", ID + 1, ""));
 	make(path_of("todo", ID + 1, ""));
+	make(path_of("mess", ID + 2, "")); /* imported just now */
 	make_old(path_of("mess", 7, ".tmp"));
 	make_old(path_of("todo", 7, ".tmp"));
 	make(path_of("mess", 8, ".tmp"));
@@ -154,6 +155,7 @@ test_sweep(void **state)
 	assert_int_equal(store_sweep(s, DAY), 0);
 	assert_false(is_there(path_of("mess", ID, "")));
 	assert_true(is_there(path_of("mess", ID + 1, "")));
+	assert_true(is_there(path_of("mess", ID + 2, "")));
 	assert_true(is_there(path_of("todo", ID + 1, "")));
 	assert_false(is_there(path_of("mess", 7, ".tmp")));
 	assert_false(is_there(path_of("todo", 7, ".tmp")));

@@ -210,8 +210,9 @@ test_sweep(void **state)
 		int age;
 		bool stays;
 	} rows[] = {
-		{ "mess/8/8", 0, false }, /* old by its name: in 1970 */
-		{ "mess/9/9", 0, true },  /* has an envelope */
+		{ "mess/8/8", 2 * AGE, false },
+		{ "mess/8/31", 0, true },      /* old only by its name */
+		{ "mess/9/9", 2 * AGE, true }, /* has an envelope */
 		{ "todo/9/9", 0, true },
 		{ "mess/9/4711.tmp", 2 * AGE, false },
 		{ "todo/9/4711.tmp", 2 * AGE, false },
