@@ -194,6 +194,34 @@ def test_start_says_what_is_up_and_stop_ends_it(box):
     assert box.ctl("stop").stdout == "not running\n"
 
 
+SLOW_DISK = r"""
+#define _GNU_SOURCE
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+int
+renameat(int from_at, const char *from, int to_at, const char *to)
+{
+	if (strcmp(to, "supervise/ctl.state") == 0)
+		(void)usleep(300 * 1000);
+	return (int)syscall(SYS_renameat2, from_at, from, to_at, to, 0);
+}
+"""
+
+
+def test_what_is_up_is_known_to_all_verbs(box, place):
+    """However long the supervisor needs to note what it has started."""
+    lib = place.parent / "slow.so"
+    made = run("cc", "-shared", "-fPIC", "-x", "c", "-", "-o", lib,
+               input=SLOW_DISK)
+    assert made.returncode == 0, made.stderr
+    box.env["LD_PRELOAD"] = str(lib)
+    box.start()
+    assert "ctl: up" in box.ctl("stat").stdout
+    assert box.ctl("stop").stdout == "stopped\n"
+
+
 def test_second_start(box):
     box.start()
     before = box.pid("send")

@@ -2,7 +2,8 @@
  * up - wait until a system that is being started answers: see up.h
  *
  * Facts are asked for, not time: the queue service answers, qmail-send has
- * written its first status line, each listener has accepted a connection.
+ * written its first status line, each listener has accepted a connection, and
+ * the supervisor has noted what runs.
  */
 #include "up.h"
 
@@ -18,6 +19,7 @@
 #include "base/err.h"
 #include "conf/control.h"
 #include "say.h"
+#include "state.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
 #include "sys/file.h"
@@ -214,6 +216,26 @@ await_listener(struct up *u, const struct listener *l)
 	return r;
 }
 
+/* Until other verbs know of the system, too. */
+static int
+await_state(struct up *u, pid_t pid)
+{
+	bool is_there = false;
+	int r = 0;
+
+	while (r == 0 && !is_there) {
+		const struct state_entry *ctl;
+		struct state s;
+
+		r = state_read(&s);
+		ctl = state_find(&s, "ctl");
+		is_there = ctl != NULL && ctl->pid == pid;
+		if (r == 0 && !is_there)
+			r = pause_for(u, -1);
+	}
+	return r;
+}
+
 /* The last lines of the news of a log, as they are. */
 static void
 show_tail(const struct mark *m)
@@ -299,7 +321,7 @@ say_up(const struct up *u)
 int
 up_wait(struct up *u, pid_t pid, const struct listeners *l, int report)
 {
-	enum { QUEUE = 1, SEND, FIRST_LISTENER }; /* marks */
+	enum { CTL, QUEUE, SEND, FIRST_LISTENER }; /* marks */
 	size_t at = QUEUE;
 	int r;
 
@@ -313,6 +335,10 @@ up_wait(struct up *u, pid_t pid, const struct listeners *l, int report)
 	for (size_t i = 0; r == 0 && i < l->n; i++) {
 		at = FIRST_LISTENER + i;
 		r = await_listener(u, &l->list[i]);
+	}
+	if (r == 0) {
+		at = CTL;
+		r = await_state(u, pid);
 	}
 	if (r < 0)
 		return give_up(u, pid, at, r);
