@@ -16,15 +16,7 @@
 
 enum { TCPTO_SIZE = 1024, IMPORT_MODE = 0750 };
 
-struct place {
-	const char *path; /* below the home directory */
-	const char *owner;
-	mode_t type;
-	mode_t mode;
-	bool is_split;
-};
-
-static const struct place places[] = {
+const struct store_place store_places[STORE_PLACES] = {
 	{ "queue", "qmailq", S_IFDIR, 0750, false },
 	{ "queue/mess", "qmailq", S_IFDIR, 0750, true },
 	{ "queue/todo", "qmailq", S_IFDIR, 0750, true },
@@ -40,7 +32,7 @@ static const struct place places[] = {
 
 /* Create path with the type of the place. E_BUSY when it exists. */
 static int
-create(const struct place *p, const char *path)
+create(const struct store_place *p, const char *path)
 {
 	int fd = -1;
 	int r = 0;
@@ -62,7 +54,7 @@ create(const struct place *p, const char *path)
 
 /* Owner and mode, as the umask and a copied tree may have them wrong. */
 static int
-settle(const struct place *p, const char *path)
+settle(const struct store_place *p, const char *path)
 {
 	uid_t uid;
 	gid_t primary, gid;
@@ -81,7 +73,7 @@ settle(const struct place *p, const char *path)
 }
 
 static int
-make_place(const struct place *p, const char *path)
+make_place(const struct store_place *p, const char *path)
 {
 	struct stat st;
 	int r = create(p, path);
@@ -114,7 +106,7 @@ spread(const char *path)
 }
 
 static int
-make_split(const struct place *p)
+make_split(const struct store_place *p)
 {
 	struct buf path = BUF_INIT(64);
 	const char *c;
@@ -139,11 +131,10 @@ store_make(void)
 {
 	int r = store_is_classic() ? E_BUSY : 0;
 
-	for (size_t i = 0; r == 0 && i < sizeof(places) / sizeof(*places);
-	     i++) {
-		r = make_place(&places[i], places[i].path);
-		if (r == 0 && places[i].is_split)
-			r = make_split(&places[i]);
+	for (size_t i = 0; r == 0 && i < STORE_PLACES; i++) {
+		r = make_place(&store_places[i], store_places[i].path);
+		if (r == 0 && store_places[i].is_split)
+			r = make_split(&store_places[i]);
 	}
 	return r;
 }

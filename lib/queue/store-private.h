@@ -34,6 +34,18 @@ struct store {
  */
 bool store_is_classic(void);
 
+/* What a queue consists of, outer folders first. */
+struct store_place {
+	const char *path; /* below the home directory */
+	const char *owner;
+	mode_t type;
+	mode_t mode;
+	bool is_split; /* with folders of the same kind below it */
+};
+enum { STORE_PLACES = 10 };
+extern const struct store_place store_places[STORE_PLACES];
+
+
 /* The decimal name of an ID, with a suffix. Returns name. */
 const char *store_name(char name[NAME_MAX_ID], uint64_t id, const char *suffix);
 
