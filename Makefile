@@ -42,11 +42,13 @@ $(B)/lib$(1).a: $(call objects,lib/$(1))
 endef
 $(foreach l,$(present),$(eval $(call library,$(l))))
 
-# A room with `script = name` instead of C sources installs that script.
+# A room with `script = name` instead of C sources installs that script;
+# `libs = name` is for a library of the system's that no other room needs.
 define room
 program =
 script  =
 links   =
+libs    =
 include $(1)/room.mk
 programs: $$(addprefix $(B)/bin/,$$(links))
 $$(addprefix $(B)/bin/,$$(links)): $(B)/bin/$$(program)
@@ -59,9 +61,10 @@ $(B)/bin/$$(program): $(1)/$$(script)
 	@chmod 755 $$@
 else
 programs: $(B)/bin/$$(program)
+$(B)/bin/$$(program): own_libs := $$(addprefix -l,$$(libs))
 $(B)/bin/$$(program): $(call objects,$(1)) $$(call archive,$$(uses))
 	@mkdir -p $$(@D)
-	$$(LINK) -o $$@ $$^ $$(LDLIBS)
+	$$(LINK) -o $$@ $$^ $$(LDLIBS) $$(own_libs)
 endif
 endef
 rooms   = $(wildcard src/*/*/room.mk)

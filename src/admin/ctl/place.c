@@ -74,6 +74,12 @@ place_drop(const struct place *p)
 	}
 }
 
+void
+place_lower(void)
+{
+	priv_become("qmails", "qmail");
+}
+
 int
 place_as_owner(const struct place *p, place_fn *fn, void *ctx)
 {

@@ -35,6 +35,13 @@ void place_name(void);
 void place_drop(const struct place *p);
 
 /*
+ * Root, in a home of root's: be less from now on, the account qmails, which
+ * may look at the queue and call qmail-send. For all that reads what
+ * strangers wrote. Anybody else stays who they are.
+ */
+void place_lower(void);
+
+/*
  * Run fn(ctx) as the owner, in a child; what it returned or exited with, or
  * EX_SOFT if it crashed.
  */

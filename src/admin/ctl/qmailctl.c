@@ -4,8 +4,11 @@
  * Run by:   the operator
  * Runs as:  the operator; in the home of another user, what root does is
  *           done as that user (see place.h)
- * Input:    arguments; control/ and supervise/ in the home directory
- * Trusts:   its arguments, its environment and the owner of the home
+ * Input:    arguments; control/, supervise/ and queue/ in the home directory;
+ *           answers of qmail-send on run/send
+ * Trusts:   its arguments, its environment and the owner of the home; what
+ *           strangers wrote it reads as qmails, not as root, and shows as
+ *           printable ASCII
  * Output:   what it did on descriptor 1, complaints on descriptor 2
  * Exits:    0 done, 100 misused or misconfigured, 111 it did not work
  */
@@ -14,9 +17,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "act.h"
 #include "base/span.h"
+#include "check.h"
 #include "init.h"
 #include "place.h"
+#include "queue.h"
+#include "route.h"
 #include "say.h"
 #include "start.h"
 #include "stop.h"
@@ -27,8 +34,8 @@ static const char usage[] = "qmailctl [-d HOME] VERB; qmailctl help tells more";
 
 /* What the command line says. */
 struct ctl {
-	const char *dir;       /* -d, or NULL */
-	char *const *operands; /* behind the verb, NULL at the end */
+	const char *dir; /* -d, or NULL */
+	char **operands; /* behind the verb, NULL at the end */
 };
 
 typedef int verb_fn(const struct ctl *c);
@@ -36,7 +43,8 @@ typedef int verb_fn(const struct ctl *c);
 struct verb {
 	const char *name;
 	const char *other; /* the same under another name, or NULL */
-	verb_fn *fn;
+	verb_fn *fn;       /* finds its own way home, or */
+	place_fn *in_home; /* is run there, as its owner, with the operands */
 	bool takes_operands;
 	const char *help;
 };
@@ -90,22 +98,6 @@ do_run(const struct ctl *c)
 }
 
 static int
-as_owner(const struct ctl *c, place_fn *fn)
-{
-	struct place p;
-
-	place_enter(c->dir, &p);
-	place_drop(&p);
-	return fn(NULL);
-}
-
-static int
-do_stop(const struct ctl *c)
-{
-	return as_owner(c, stop_all);
-}
-
-static int
 do_restart(const struct ctl *c)
 {
 	struct place p;
@@ -116,50 +108,44 @@ do_restart(const struct ctl *c)
 	return code != 0 ? code : start_home(&p);
 }
 
-static int
-do_stat(const struct ctl *c)
-{
-	return as_owner(c, tell_stat);
-}
-
-static int
-do_queue(const struct ctl *c)
-{
-	return as_owner(c, tell_queue);
-}
-
-static int
-do_flush(const struct ctl *c)
-{
-	return as_owner(c, tell_flush);
-}
-
-static int
-do_reload(const struct ctl *c)
-{
-	return as_owner(c, tell_reload);
-}
-
 static int do_help(const struct ctl *c);
 
 static const struct verb verbs[] = {
-	{ "init", NULL, do_init, true,
+	{ "init", NULL, do_init, NULL, true,
 	    "make a home directory: init --me HOST" },
-	{ "start", NULL, do_start, false,
+	{ "start", NULL, do_start, NULL, false,
 	    "check everything, start everything, wait until it answers" },
-	{ "run", NULL, do_run, false, "the same, in the foreground" },
-	{ "stop", NULL, do_stop, false,
+	{ "run", NULL, do_run, NULL, false, "the same, in the foreground" },
+	{ "stop", NULL, NULL, stop_all, false,
 	    "let deliveries end, then stop everything" },
-	{ "restart", NULL, do_restart, false, "stop, then start" },
-	{ "stat", NULL, do_stat, false,
+	{ "restart", NULL, do_restart, NULL, false, "stop, then start" },
+	{ "stat", NULL, NULL, tell_stat, false,
 	    "what runs, since when, and how much mail is waiting" },
-	{ "queue", NULL, do_queue, false, "list the messages in the queue" },
-	{ "doqueue", "alrm", do_flush, false,
+	{ "queue", NULL, NULL, queue_list, true,
+	    "list the messages in the queue; with MESSAGES, those, and why" },
+	{ "show", NULL, NULL, queue_show, true,
+	    "all about one message: show ID, show ID --raw" },
+	{ "doqueue", "alrm", NULL, tell_flush, false,
 	    "try all messages in the queue now" },
-	{ "flush", NULL, do_flush, false, "the same as doqueue" },
-	{ "reload", "hup", do_reload, false,
+	{ "flush", NULL, NULL, act_flush, true,
+	    "the same as doqueue; with MESSAGES, try those" },
+	{ "hold", NULL, NULL, act_hold, true, "try MESSAGES no more" },
+	{ "release", NULL, NULL, act_release, true,
+	    "hold MESSAGES no more, and try them now" },
+	{ "delete", NULL, NULL, act_delete, true,
+	    "delete MESSAGES, after a question or with --yes" },
+	{ "bounce", NULL, NULL, act_bounce, true,
+	    "return MESSAGES to their senders, asking as delete does" },
+	{ "route", NULL, NULL, route_set, true,
+	    "send a domain's mail elsewhere for a while: "
+	    "route DOMAIN RELAY --for 2h" },
+	{ "dest", NULL, NULL, route_dests, true,
+	    "the destinations mail is going to or waiting for" },
+	{ "check-queue", NULL, NULL, check_verb, true,
+	    "verify every file of the queue; --repair sets aside" },
+	{ "reload", "hup", NULL, tell_reload, false,
 	    "read locals, virtualdomains and the listeners' files again" },
-	{ "help", NULL, do_help, false, "this list" },
+	{ "help", NULL, do_help, NULL, false, "this list" },
 };
 
 enum { VERBS = sizeof(verbs) / sizeof(*verbs) };
@@ -167,14 +153,27 @@ enum { VERBS = sizeof(verbs) / sizeof(*verbs) };
 static int
 do_help(const struct ctl *c)
 {
-	static const char blanks[] = "          ";
+	static const char blanks[] = "             ";
 
 	(void)c;
 	say(PARTS("usage: qmailctl [-d HOME] VERB"));
 	for (size_t i = 0; i < VERBS; i++)
 		say(PARTS("  ", verbs[i].name, blanks + strlen(verbs[i].name),
 		    verbs[i].help));
+	say(PARTS("MESSAGES are IDs, or what must be true of them:"));
+	say(PARTS("  --sender GLOB  --recipient GLOB  --domain GLOB  "
+		  "--older AGE  --newer AGE  --held  --all"));
 	return 0;
+}
+
+static int
+run_in_home(const struct ctl *c, place_fn *fn)
+{
+	struct place p;
+
+	place_enter(c->dir, &p);
+	place_drop(&p);
+	return fn(c->operands);
 }
 
 static const struct verb *
@@ -212,5 +211,5 @@ main(int argc, char **argv)
 	if (!v->takes_operands && *c.operands != NULL)
 		say_die(EX_HARD,
 		    PARTS(v->name, ": unknown argument ", *c.operands), 0);
-	return v->fn(&c);
+	return v->fn != NULL ? v->fn(&c) : run_in_home(&c, v->in_home);
 }
