@@ -257,14 +257,14 @@ def test_owners(box):
 def test_strangers_are_noted(box):
     make(box, "pid")
     make(box, "lock/old")
-    for path in ("mess/23", "lost+found", "intd"):
+    for path in ("mess/23", "lost+found", "bounce"):
         (box.home / "queue" / path).mkdir()
     done = check(box, "--repair")
     assert done.returncode == 0
     noted = {line.split(": ")[1] for line in done.stdout.splitlines()
              if line.startswith("note: ")}
     assert noted == {"queue/pid", "queue/lock/old", "queue/mess/23",
-                     "queue/intd"}
+                     "queue/bounce"}
     assert done.stdout.endswith(FINE)
 
 
