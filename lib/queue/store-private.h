@@ -45,7 +45,6 @@ struct store_place {
 enum { STORE_PLACES = 10 };
 extern const struct store_place store_places[STORE_PLACES];
 
-
 /* The decimal name of an ID, with a suffix. Returns name. */
 const char *store_name(char name[NAME_MAX_ID], uint64_t id, const char *suffix);
 
