@@ -165,3 +165,20 @@ proc_die_with_parent(void)
 {
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 }
+
+int
+proc_fork(pid_t *pid)
+{
+	pid_t parent = getpid();
+
+	*pid = fork();
+	if (*pid < 0)
+		return err_sys();
+	if (*pid == 0) {
+		proc_die_with_parent();
+		/* had it died before, no signal would ever come */
+		if (getppid() != parent)
+			_exit(EXIT_SOFT);
+	}
+	return 0;
+}

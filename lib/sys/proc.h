@@ -58,7 +58,13 @@ struct proc_end proc_end_of(int status);
  */
 int proc_run(char *const argv[], struct proc_end *end) MUST_CHECK;
 
-/* A process that dies when its parent does: for children, right after fork. */
+/*
+ * A process that dies when its parent does: for children, right after fork.
+ * One whose parent has died before lives on; proc_fork() has no such gap.
+ */
 void proc_die_with_parent(void);
+
+/* fork(2) a child, *pid 0, that dies when its parent does, however early. */
+int proc_fork(pid_t *pid) MUST_CHECK;
 
 #endif

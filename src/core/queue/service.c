@@ -323,7 +323,6 @@ serve(struct worker *w, int fd)
 static void NORETURN
 work(int listener, struct worker *w)
 {
-	proc_die_with_parent();
 	if (accept_new(w->store, w->gsync, &w->accept) < 0)
 		_exit(EX_SOFT);
 	w->in = BUF_INIT(ENVELOPE_MAX + 2 * CHUNK);
@@ -366,12 +365,13 @@ start_worker(struct service *s, size_t i)
 		.table = s->table,
 		.self = i };
 	pid_t pid;
+	int r;
 
 	if (gethostname(w.node, sizeof(w.node) - 1) < 0)
 		w.node[0] = '\0';
-	pid = fork();
-	if (pid < 0)
-		return err_sys();
+	r = proc_fork(&pid);
+	if (r < 0)
+		return r;
 	if (pid == 0) {
 		sig_unblock_all();
 		fd_close(&s->signals);

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,19 +11,38 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/err.h"
+#include "sys/clock.h"
 #include "sys/env.h"
 #include "sys/fd.h"
 #include "sys/proc.h"
 #include "sys/sig.h"
 
 static char home[] = "/tmp/proc_test.XXXXXX";
+static pid_t outlived; /* prctl() waits for the end of this parent */
+
+/* In place of the C library's. */
+int
+prctl(int option, ...)
+{
+	unsigned long arg;
+	va_list ap;
+
+	va_start(ap, option);
+	arg = va_arg(ap, unsigned long);
+	va_end(ap);
+	while (outlived != 0 && getppid() == outlived)
+		(void)poll(NULL, 0, 1);
+	return (int)syscall(SYS_prctl, option, arg, 0, 0, 0);
+}
 
 static void
 put_file(const char *path, const char *text, mode_t mode)
@@ -390,6 +410,33 @@ test_die_with_parent(void **state)
 	fd_close(&ready[1]);
 }
 
+/* The same when the parent has died before the child asked for it. */
+static void
+test_parent_died_before(void **state)
+{
+	int ends[2];
+	size_t got = 9;
+	pid_t pid, child;
+	char c;
+
+	(void)state;
+	assert_int_equal(fd_pipe(ends), 0);
+	pid = fork();
+	if (pid == 0) {
+		outlived = getpid();
+		if (proc_fork(&child) < 0 || child > 0)
+			_exit(0);
+		for (;;)
+			(void)pause();
+	}
+	fd_close(&ends[1]);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(
+	    fd_read(ends[0], &c, 1, clock_ms() + 60 * 1000, &got), 0);
+	assert_int_equal(got, 0);
+	fd_close(&ends[0]);
+}
+
 int
 main(void)
 {
@@ -405,6 +452,7 @@ main(void)
 		cmocka_unit_test(test_as),
 		cmocka_unit_test(test_wait_for_nobody),
 		cmocka_unit_test(test_die_with_parent),
+		cmocka_unit_test(test_parent_died_before),
 	};
 
 	return cmocka_run_group_tests(tests, enter, leave);
