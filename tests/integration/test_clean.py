@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from sendkit import BIN, fresh_rig, ident, message, note, put
+from sendkit import BIN, fresh_rig, ident, message, note, poll, put
 from test_send_time import library  # noqa: F401, a fixture
 
 HOURS_36 = 36 * 3600
@@ -68,11 +68,23 @@ def test_requests(rig, clean, verb, left):
     n, other = queued(rig), queued(rig)
     note(rig, n, [0])
     assert clean.ask(b"%s/%d" % (verb, n)) == "+"
-    assert there(rig, n) == left
+    # the message follows when its envelope is for sure gone
+    poll(lambda: there(rig, n) == left, "it is removed")
     assert there(rig, other) == ["todo", "mess"]
     # what is gone already is fine
     assert clean.ask(b"%s/%d" % (verb, n)) == "+"
     assert clean.end() == (0, "")
+
+
+def test_envelope_first(rig, clean):
+    """Of many that are removed, no message goes before its envelope; and with
+    the end all have gone."""
+    names = [queued(rig) for _ in range(60)]
+    for n in names:
+        assert clean.ask(b"foop/%d" % n) == "+"
+        assert there(rig, n) in ([], ["mess"])
+    assert clean.end() == (0, "")
+    assert rig.ids("todo") == rig.ids("mess") == []
 
 
 def test_set_aside(rig, clean):
@@ -108,11 +120,12 @@ def test_case61_what_is_too_long(rig, clean, length):
 @pytest.mark.parametrize("kind, verb", [("todo", b"foop"), ("mess", b"foop"),
                                         ("todo", b"todo"), ("mess", b"mess")])
 def test_case62_trouble(rig, clean, kind, verb):
-    """A folder in its place; and it stops there."""
+    """A folder in its place; and it stops there. The answer does not wait for
+    the message: left behind it is garbage."""
     n = queued(rig)
     rig.file(kind, n).unlink()
     rig.file(kind, n).mkdir()
-    assert clean.ask(b"%s/%d" % (verb, n)) == "!"
+    assert clean.ask(b"%s/%d" % (verb, n)) == "!+"[kind == "mess"]
     assert there(rig, n) == (["mess"] if (kind, verb) == ("mess", b"foop")
                              else ["todo", "mess"])
     assert clean.end() == (
@@ -126,7 +139,9 @@ def test_many_at_once(rig, clean):
     want = ["+"] * 300
     want[50] = "x"
     assert clean.ask(*requests) == "".join(want)
-    assert rig.ids("todo") == rig.ids("mess") == [names[50]]
+    assert rig.ids("todo") == [names[50]]
+    assert clean.end() == (0, "")
+    assert rig.ids("mess") == [names[50]]
 
 
 def test_in_pieces(rig, clean):
@@ -134,6 +149,7 @@ def test_in_pieces(rig, clean):
     for byte in b"foop/%d" % n:
         clean.p.stdin.write(bytes([byte]))
     assert clean.ask(b"") == "+"
+    assert clean.end() == (0, "")
     assert there(rig, n) == []
 
 
@@ -185,14 +201,23 @@ def swept(rig):
     assert c.end() == (0, "")
 
 
+def leave(rig, age):
+    """A message without envelope, so old; its ID."""
+    n = ident(age)
+    os.utime(put(rig, "mess", n, b"x"), (n / 1000000,) * 2)
+    return n
+
+
 def test_case49_leftovers(rig):
-    """Messages without envelope, by the age in their ID; silently."""
-    old, young = ident(HOURS_36 + 400), ident(HOURS_36 - 600)
-    for n in (old, young):
-        put(rig, "mess", n, b"x")
+    """Messages without envelope, by the age in their ID and of the file;
+    silently."""
+    leave(rig, HOURS_36 + 400)
+    young = leave(rig, HOURS_36 - 600)
+    imported = ident(HOURS_36 * 2)
+    put(rig, "mess", imported, b"x")
     whole = queued(rig, age=HOURS_36 * 2)
     swept(rig)
-    assert rig.ids("mess") == sorted([whole, young])
+    assert rig.ids("mess") == sorted([whole, imported, young])
     assert rig.ids("todo") == [whole]
 
 
@@ -240,8 +265,7 @@ def test_sweeps_again(rig, library):  # noqa: F811
                                   "SHIFT": str(shift)}
     c = Clean(rig)
     assert c.ask(b"sync/1") == "+"
-    left = ident(HOURS_36 * 2)
-    put(rig, "mess", left, b"x")
+    left = leave(rig, HOURS_36 * 2)
     for ahead, is_there in ((76000, True), (76500, False)):
         shift.write_text(str(ahead))
         # it looks at the clock when something wakes it

@@ -141,7 +141,7 @@ sync_queue(struct clean *c)
 	int r = store_sync(c->store);
 
 	if (r < 0)
-		log_err("unable to sync the queue", r);
+		log_err("unable to clean up", r);
 	c->sync_at = INT64_MAX;
 	c->must_sync = false;
 }
@@ -211,7 +211,7 @@ run(struct clean *c)
 			break;
 		}
 	}
-	err_ignore(store_sync(c->store)); /* the next start repeats it */
+	sync_queue(c);
 	wait_free(&w);
 	return code;
 }
