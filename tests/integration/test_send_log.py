@@ -315,7 +315,7 @@ def test_reports_in_one_piece(rig):
     hold(rig)
     with rig:
         for i in range(10):
-            rig.inject(b"s@x", [b"a%d@far.example" % i])
+            rig.inject(b"s@x", [b"a@far%d.example" % i])
         poll(lambda: len(rig.held) == 10, "ten jobs")
         rig.spawners["remote"].raw(b"".join(
             result(d.number, (0, "K", b"%d" % d.id)) for [d] in rig.held))
