@@ -58,13 +58,13 @@ class Reader:
 
 
 def poll(fact, what="", seconds=60):
-    """Wait until fact() is true; its value."""
+    """Wait until fact() is true; its value. what may be a function."""
     end = time.monotonic() + seconds
     while True:
         value = fact()
         if value:
             return value
-        assert time.monotonic() < end, f"never happened: {what or fact}"
+        assert time.monotonic() < end, f"never happened: {what() if callable(what) else what or fact}"
         time.sleep(0.01)
 
 
@@ -301,7 +301,7 @@ class Rig:
         return [x for x in self.log.splitlines() if x.startswith(starts)]
 
     def wait_log(self, text, count=1):
-        return poll(lambda: self.log.count(text) >= count, f"log says {text!r}; it says:\n{self.log}")
+        return poll(lambda: self.log.count(text) >= count, lambda: f"log says {text!r}; it says:\n{self.log}")
 
     def inject(self, sender, rcpts, message=b"Subject: t\n\nhi\n", program=None):
         """Exit code of qmail-queue."""

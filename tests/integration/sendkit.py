@@ -5,6 +5,7 @@ import ctypes.util
 import functools
 import os
 import re
+import socket
 import struct
 import subprocess
 import tempfile
@@ -13,8 +14,9 @@ from pathlib import Path
 
 from rig import BIN, HELLO, NOBODY, RESULT, SPLIT, Rig, frame, poll
 
-__all__ = ["BIN", "Rig", "fresh_rig", "poll", "tidy", "message", "note", "ident", "result",
-           "HELLO", "frame", "mail_of", "note_of", "denying"]
+__all__ = ["BIN", "NOBODY", "Rig", "fresh_rig", "poll", "tidy", "message", "note", "ident", "result",
+           "HELLO", "frame", "mail_of", "note_of", "denying", "whys", "say", "ask", "connect",
+           "answer", "replace"]
 
 
 @contextlib.contextmanager
@@ -62,14 +64,22 @@ def put(rig, kind, n, data):
     return path
 
 
-def message(rig, sender, rcpts, body=b"Subject: t\n\nhi\n", n=None, age=0):
+def dsn(rcpt):
+    """The records of a recipient: an address, or with NOTIFY and ORCPT."""
+    addr, notify, orcpt = (rcpt, b"", b"") if isinstance(rcpt, bytes) else rcpt
+    asked = [(b"N", notify), (b"O", orcpt)]
+    return [(k, v) for k, v in asked if v] + [(b"T", addr)]
+
+
+def message(rig, sender, rcpts, body=b"Subject: t\n\nhi\n", n=None, age=0, ret=b"", envid=b""):
     """Put a message into the queue, as the queue service would; its ID."""
     n = n or ident(age)
     put(rig, "mess", n, body)
     records = [(b"V", b"1"), (b"I", b"%d" % n), (b"u", b"1001"),
                (b"p", b"7113"), (b"n", b"host"), (b"s", b"%d" % len(body)),
                (b"h", b"%016x" % xxh3(body)), (b"F", sender)]
-    put(rig, "todo", n, seal(records + [(b"T", r) for r in rcpts]))
+    records += [(k, v) for k, v in ((b"R", ret), (b"E", envid)) if v]
+    put(rig, "todo", n, seal(records + [r for rcpt in rcpts for r in dsn(rcpt)]))
     return n
 
 
@@ -88,6 +98,59 @@ def note_of(rig, n):
     """The fields of a note."""
     data = rig.file("info", n).read_bytes()
     return {r[:1].decode(): r[1:] for r in data.split(b"\0") if r}
+
+
+def whys(rig, n):
+    """The last trouble of each recipient, as a note has it."""
+    data = rig.file("info", n).read_bytes()
+    return {int(i): text for i, _, text in
+            (r[1:].partition(b" ") for r in data.split(b"\0") if r[:1] == b"z")}
+
+
+def connect(rig):
+    """A conversation with qmail-send."""
+    # a path of any length: sun_path has room for 107 bytes only
+    home = os.open(rig.home, os.O_RDONLY | os.O_DIRECTORY)
+    s = socket.socket(socket.AF_UNIX)
+    s.settimeout(60)
+    try:
+        s.connect(f"/proc/self/fd/{home}/run/send")
+    finally:
+        os.close(home)
+    return s
+
+
+def say(rig, words):
+    """The answer to one command, or to words that are none."""
+    with connect(rig) as s:
+        s.sendall(words)
+        data = b""
+        try:
+            while data != b"\n" and not data.endswith(b"\n\n") and (got := s.recv(65536)):
+                data += got
+        except ConnectionResetError:
+            pass  # it hung up on what we said
+        return data.decode()
+
+
+def ask(rig, command):
+    """The lines of an answer, without the empty one; one line: as it is."""
+    lines = say(rig, command.encode() + b"\n").splitlines()
+    assert lines.pop() == ""
+    return lines[0] if len(lines) == 1 else lines
+
+
+def answer(rig, held, letter="K", text=b"ok\n"):
+    """Let a job that is held end; all its recipients fare alike."""
+    rig.held.remove(held)
+    rig.spawners[held[0].channel].answer(held[0].number, [(d, (letter, text)) for d in held])
+
+
+def replace(rig, name, text):
+    """Change a control file under the eyes of its readers."""
+    new = rig.home / "control" / f"{name}.new"
+    new.write_text(text)
+    new.rename(rig.home / "control" / name)
 
 
 def tidy(log):

@@ -3,12 +3,11 @@ ARCHITECTURE.md 2)."""
 import os
 import shutil
 import signal
-import socket
 import time
 
 import pytest
 
-from sendkit import (BIN, Rig, denying, fresh_rig, ident, message, note, note_of, poll, tidy)
+from sendkit import (BIN, Rig, denying, fresh_rig, ident, message, note, note_of, poll, say, tidy)
 
 
 @pytest.fixture
@@ -512,25 +511,6 @@ def test_spawner_that_says_nothing(rig):
 
 
 # --- the control socket ---
-
-def say(rig, words):
-    with socket.socket(socket.AF_UNIX) as s:
-        s.settimeout(60)
-        here = os.getcwd()
-        os.chdir(rig.home)
-        try:
-            s.connect("run/send")
-        finally:
-            os.chdir(here)
-        s.sendall(words)
-        data = b""
-        try:
-            while not data.endswith(b"\n\n") and (got := s.recv(4096)):
-                data += got
-        except ConnectionResetError:
-            pass  # it hung up on what we said
-        return data.decode()
-
 
 def test_control_socket(rig):
     n = message(rig, b"s@x", [b"r@far.example"])
