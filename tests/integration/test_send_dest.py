@@ -282,6 +282,8 @@ def test_accident(rig):
         inject(rig, 1, "far.example")
         rig.wait_log("suspended remote far.example for ")
         assert dest(rig, "far.example").failures == 2
+    seconds = int(re.search(r"suspended remote far.example for (\d+) seconds", rig.log)[1])
+    assert 50 <= seconds <= 61
 
 
 @pytest.mark.parametrize("how", ["alarm", "flush"])

@@ -486,14 +486,14 @@ keep_why(struct dest *p, struct span why)
 	p->why_len = why.len;
 }
 
-/* Until when to leave it alone after so many failures. */
+/* Until when to leave it alone, after so many pauses. */
 static int64_t
-pause_until(uint32_t failures, int64_t now)
+pause_until(uint32_t pauses, int64_t now)
 {
 	int64_t pause = PAUSE_MAX;
 
-	if (failures <= PAUSE_DOUBLINGS)
-		pause = (int64_t)PAUSE_FIRST << (failures - 1);
+	if (pauses < PAUSE_DOUBLINGS)
+		pause = (int64_t)PAUSE_FIRST << pauses;
 	if (pause > PAUSE_MAX)
 		pause = PAUSE_MAX;
 	return (now + pause) / PAUSE_STEP * PAUSE_STEP + PAUSE_STEP;
@@ -515,7 +515,7 @@ count_failure(struct dests *ds, struct dest *p, int64_t began, int64_t now)
 	/* once is no habit, of one that was there a moment ago */
 	if (was_proven && p->failures == 1)
 		return false;
-	p->until = pause_until(p->failures, now);
+	p->until = pause_until(p->pauses++, now);
 	if (p->until < ds->wake_at)
 		ds->wake_at = p->until;
 	return true;
@@ -532,7 +532,7 @@ dest_end(struct dests *ds, uint32_t d, bool was_reached, int64_t began,
 	if (!p->is_proven)
 		ds->fresh_running--;
 	if (was_reached) {
-		p->failures = 0;
+		p->failures = p->pauses = 0;
 		p->until = 0;
 		set_proven(ds, p, true);
 		if (p->window < ds->slots)
@@ -581,7 +581,7 @@ dest_pardon(struct dests *ds, uint32_t d)
 {
 	if (!dest_is_suspended(ds, d))
 		return;
-	ds->list[d].failures = 0;
+	ds->list[d].failures = ds->list[d].pauses = 0;
 	resume(ds, d);
 }
 

@@ -53,6 +53,7 @@ struct dest {
 	uint32_t running, window;
 	uint32_t users;    /* who called dest_get() and not dest_release() */
 	uint32_t failures; /* in a row */
+	uint32_t pauses;   /* suspensions in a row */
 	int64_t failed_at, until; /* clock_ms(); until 0: not suspended */
 	uint32_t before, behind;  /* in its ring, or among the idle */
 	uint32_t chain;           /* for the hash */

@@ -202,6 +202,8 @@ test_accident(void **state)
 	assert_false(end(&b, d, false, 2, 4)); /* began before */
 	assert_true(end(&b, d, false, 4, 5));
 	assert_true(dest_is_suspended(b.ds, d));
+	/* a first pause is a first pause */
+	assert_in_range(dest_at(b.ds, d)->until, 5 + MINUTE, 1005 + MINUTE);
 	dests_pardon(b.ds);
 	assert_false(dest_is_suspended(b.ds, d));
 	assert_int_equal(start_all(&b, d), 0); /* one still runs */
