@@ -73,26 +73,36 @@ read_lines(
 }
 
 int
-overrides_read(int64_t now, struct map **out, int64_t *next_end, size_t *line)
+overrides_parse(struct span text, int64_t now, struct map **out,
+    int64_t *next_end, size_t *line)
 {
-	struct buf file = BUF_INIT(CONTROL_MAX);
 	struct map *m = map_new();
 	int64_t end = INT64_MAX;
 	int r = m == NULL ? E_NOMEM : 0;
 
 	*line = 0;
 	if (r == 0)
-		r = file_read(FILE_CWD, OVERRIDES_FILE, &file);
-	if (r == 0)
-		r = read_lines(buf_span(&file), now, m, &end, line);
-	buf_free(&file);
+		r = read_lines(text, now, m, &end, line);
 	if (r != E_SYNTAX)
 		*line = 0;
-	if (r < 0 && r != E_ABSENT) {
+	if (r < 0) {
 		map_destroy(&m);
 		return r;
 	}
 	*out = m;
 	*next_end = end;
 	return 0;
+}
+
+int
+overrides_read(int64_t now, struct map **out, int64_t *next_end, size_t *line)
+{
+	struct buf file = BUF_INIT(CONTROL_MAX);
+	int r = file_read(FILE_CWD, OVERRIDES_FILE, &file);
+
+	*line = 0;
+	if (r == 0 || r == E_ABSENT)
+		r = overrides_parse(buf_span(&file), now, out, next_end, line);
+	buf_free(&file);
+	return r;
 }

@@ -33,11 +33,15 @@ struct override {
 int override_parse(struct span line, struct override *out) MUST_CHECK;
 
 /*
- * The overrides that count now: *out is a new map for route_find(), empty
- * where there is no file, and *next_end is when the first of them ends;
- * INT64_MAX if there are none. On failure nothing but *line changes: the
- * number of the line that made no sense (E_SYNTAX), else 0.
+ * The overrides of a file's text that count now: *out is a new map for
+ * route_find(), and *next_end is when the first of them ends; INT64_MAX if
+ * there are none. On failure nothing but *line changes: the number of the
+ * line that made no sense (E_SYNTAX), else 0.
  */
+int overrides_parse(struct span text, int64_t now, struct map **out,
+    int64_t *next_end, size_t *line) MUST_CHECK;
+
+/* The same of the file; without one there are none. */
 int overrides_read(
     int64_t now, struct map **out, int64_t *next_end, size_t *line) MUST_CHECK;
 

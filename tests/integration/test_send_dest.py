@@ -539,6 +539,46 @@ def suspend_behind_relay(rig):
     wait_dest(rig, "via relay.example", waiting=3)
 
 
+def test_override_ends(rig):
+    """By itself, also for what waits in line."""
+    end = int(time.time()) + 4
+    rig.control("routeoverrides", f"{end} far.example:relay.example\n")
+    suspend_behind_relay(rig)
+    rig.world.clear()
+    rig.wait_log("success", 3)
+    assert time.time() >= end
+    assert {d.route for d in delivered(rig, "far.example")} == {b""}
+    assert ask(rig, "routes") == "ok 0"
+
+
+def test_override_that_makes_no_sense(rig):
+    """It is named; what was read before stays in force, to its end."""
+    end = int(time.time()) + 5
+    rig.control("routeoverrides", f"{end} far.example:relay.example\n")
+    wrong = "control/routeoverrides:2: not understood"
+    with rig:
+        assert routes(rig, "routeoverrides", f"{end + 3000} far.example:other.example\nnonsense\n") == \
+            f"error {wrong}"
+        inject(rig, 1, "far.example")
+        rig.wait_log("success", 1)
+        told = rig.log.count(f"alert: unable to reread {wrong}\n")
+        assert rig.delivered[-1].route == b"relay.example"
+        poll(lambda: time.time() > end, "its end")
+        inject(rig, 1, "far.example")
+        rig.wait_log("success", 2)
+        assert rig.delivered[-1].route == b""
+        for i in range(5):
+            inject(rig, 1, "far.example")
+        rig.wait_log("success", 7)
+        # when it changed, and when asked
+        assert rig.log.count(f"alert: unable to reread {wrong}\n") == told <= 2
+        assert ask(rig, "routes") == f"error {wrong}"
+        assert routes(rig, "routeoverrides", f"{end + 3000} far.example:other.example\n") == "ok 1"
+        inject(rig, 1, "far.example")
+        rig.wait_log("success", 8)
+    assert rig.delivered[-1].route == b"other.example"
+
+
 def test_wrong_override_at_start(rig):
     rig.control("routeoverrides", "99999999999 far.example:relay.example\n1 a:b:c\n")
     with rig:

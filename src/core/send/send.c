@@ -346,21 +346,26 @@ try_again(struct send *s)
 	}
 }
 
+/* Sleep no longer than until then, by the clock people set. */
+static void
+wait_for(struct send *s, int64_t seconds)
+{
+	int64_t ms = CLOCK_STEP_MS;
+
+	/* it may jump: look again now and then */
+	if (seconds <= s->now + CLOCK_STEP_MS / 1000)
+		ms = seconds * 1000 - (int64_t)(clock_real_us() / 1000);
+	wait_until(&s->wait, clock_ms() + ms);
+}
+
 /* Sleep no longer than until a message is due. */
 static void
 wait_for_heap(struct send *s, enum heap h)
 {
 	uint32_t slot = heap_first(s->table, h);
-	int64_t ms;
 
-	if (slot == TABLE_NONE || s->is_stopping)
-		return;
-	ms = (int64_t)table_at(s->table, slot)->due[h] * 1000 -
-	     (int64_t)(clock_real_us() / 1000);
-	/* the clock people set may jump: look again now and then */
-	if (ms > CLOCK_STEP_MS)
-		ms = CLOCK_STEP_MS;
-	wait_until(&s->wait, clock_ms() + ms);
+	if (slot != TABLE_NONE && !s->is_stopping)
+		wait_for(s, table_at(s->table, slot)->due[h]);
 }
 
 static void
@@ -379,6 +384,8 @@ prepare(struct send *s)
 			wait_for_heap(s, (enum heap)c);
 	}
 	wait_for_heap(s, HEAP_AGAIN);
+	if (s->ways.overrides_end < INT64_MAX && !s->is_stopping)
+		wait_for(s, s->ways.overrides_end);
 	cleaner_prepare(&s->cleaner, &s->wait);
 	talk_prepare(s);
 	if (s->must_hurry)

@@ -39,21 +39,32 @@ refresh_routes(struct ways *w, struct ways_trouble *t)
 	return true;
 }
 
+/* What has ended, ends, even if the file makes no sense any more. */
 static bool
 refresh_overrides(struct ways *w, struct ways_trouble *t)
 {
+	bool has_new = has_changed(OVERRIDES_FILE, &w->overrides_stamp);
+	struct buf text = BUF_INIT(CONTROL_MAX);
 	struct map *overrides = NULL;
 	int64_t now = clock_real();
 	size_t line = 0;
-	int r;
+	int r = 0;
 
-	if (!has_changed(OVERRIDES_FILE, &w->overrides_stamp) &&
-	    now < w->overrides_end)
+	if (!has_new && now < w->overrides_end)
 		return false;
-	r = overrides_read(now, &overrides, &w->overrides_end, &line);
+	if (has_new)
+		r = file_read(FILE_CWD, OVERRIDES_FILE, &text);
+	if (r == 0 || r == E_ABSENT)
+		r = overrides_parse(buf_span(has_new ? &text : &w->text), now,
+		    &overrides, &w->overrides_end, &line);
 	if (r < 0) {
 		*t = (struct ways_trouble){ OVERRIDES_FILE, line, r };
+		buf_free(&text);
 		return false;
+	}
+	if (has_new) {
+		buf_free(&w->text);
+		w->text = text;
 	}
 	map_destroy(&w->overrides);
 	w->overrides = overrides;
@@ -75,6 +86,7 @@ ways_free(struct ways *w)
 {
 	map_destroy(&w->routes);
 	map_destroy(&w->overrides);
+	buf_free(&w->text);
 }
 
 static struct span

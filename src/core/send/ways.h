@@ -15,16 +15,20 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "base/span.h"
+#include "conf/control.h"
 #include "queue/note.h"
 #include "sys/file.h"
 
 struct ways {
 	struct map *routes, *overrides;
+	struct buf text; /* of the overrides, as last understood */
 	struct file_stamp routes_stamp, overrides_stamp;
 	int64_t overrides_end; /* seconds since 1970: the first that ends */
 };
 
-#define WAYS_INIT ((struct ways){ .overrides_end = INT64_MAX })
+#define WAYS_INIT \
+	((struct ways){ \
+	    .text = BUF_INIT(CONTROL_MAX), .overrides_end = INT64_MAX })
 
 /* What is wrong with which file: NULL if nothing is. */
 struct ways_trouble {
