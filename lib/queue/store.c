@@ -357,22 +357,6 @@ store_note_drop(struct store *s, uint64_t id)
 	return r == E_ABSENT ? 0 : r;
 }
 
-/* Whether there is no file of this ID. */
-static int
-is_absent(struct store *s, int folders[STORE_SPLIT], const char *kind,
-    uint64_t id, bool *out)
-{
-	char name[NAME_MAX_ID];
-	struct stat st;
-	int at, r;
-
-	r = store_folder(s, folders, kind, id, &at);
-	if (r == 0)
-		*out = fstatat(at, store_name(name, id, ""), &st, 0) < 0 &&
-		       errno == ENOENT;
-	return r;
-}
-
 /* A note that was being written when the machine died. */
 static int
 drop_unfinished_note(struct store *s, const char *name)
@@ -394,24 +378,34 @@ static int
 drop_useless_note(void *ctx, const char *name)
 {
 	struct store *s = ctx;
-	bool no_todo = false, no_mess = false;
+	struct stat st;
 	uint64_t id;
-	int r;
+	int at, r;
 
 	if (store_is_temporary(name))
 		return drop_unfinished_note(s, name);
 	if (!store_id(name, &id))
 		return 0;
-	r = is_absent(s, s->todo, "todo", id, &no_todo);
-	if (r == 0)
-		r = is_absent(s, s->mess, "mess", id, &no_mess);
-	return r == 0 && no_todo && no_mess ? store_note_drop(s, id) : r;
+	r = store_folder(s, s->todo, "todo", id, &at);
+	if (r < 0)
+		return r;
+	if (fstatat(at, name, &st, 0) == 0 || errno != ENOENT)
+		return 0;
+	return store_note_drop(s, id);
 }
 
 int
 store_note_sweep(struct store *s)
 {
-	return each_name(s, "info", drop_useless_note, s);
+	int fd = -1;
+	int r = file_open_read(s->queue, "import/journal", &fd);
+
+	if (r == 0)
+		r = lock_try(fd);
+	if (r == 0 || r == E_ABSENT)
+		r = each_name(s, "info", drop_useless_note, s);
+	fd_close(&fd);
+	return r == E_BUSY ? 0 : r;
 }
 
 int

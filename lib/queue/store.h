@@ -112,8 +112,8 @@ int store_note_write(struct store *s, const struct note *n) MUST_CHECK;
 int store_note_drop(struct store *s, uint64_t id) MUST_CHECK;
 /*
  * Drop the notes of messages that are no more, and those never finished:
- * once, at start. A message that is there without an envelope may be one
- * that is coming in.
+ * once, at start. While qmail-qimport is at work, whose notes come before
+ * their envelopes, all stay.
  */
 int store_note_sweep(struct store *s) MUST_CHECK;
 /* Set a damaged note aside in quarantine/. */

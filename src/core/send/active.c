@@ -19,7 +19,8 @@ enum {
 	ADDRS_MAX = 1024 * 1024 * 1024, /* envelopes are bounded, lines of
 	                                   virtualdomains too */
 	KEEP = 64 * 1024,               /* storage worth keeping */
-	KEEP_RCPTS = 1024
+	KEEP_RCPTS = 1024,
+	KEY_MAX = 128 * 1024 /* lines of smtproutes are bounded */
 };
 
 struct active *
@@ -228,16 +229,16 @@ static int
 find_dests(const struct active *a, enum channel c, const struct ways *ways,
     struct dests *dests, struct item *items, uint32_t n)
 {
-	struct buf key = BUF_INIT(DEST_KEY_MAX);
+	struct buf key = BUF_INIT(KEY_MAX);
 	uint32_t i;
 
 	for (i = 0; i < n; i++) {
 		buf_reset(&key);
 		ways_key(ways, c, active_addr(a, items[i].index), a->env.sender,
 		    &key);
-		/* what is too long for a key is a destination of its own */
-		items[i].dest = dest_get(
-		    dests, buf_err(&key) == 0 ? buf_span(&key) : SPAN(""));
+		items[i].dest = buf_err(&key) == 0
+				    ? dest_get(dests, buf_span(&key))
+				    : DEST_NONE;
 		if (items[i].dest == DEST_NONE)
 			break;
 	}

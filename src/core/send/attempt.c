@@ -161,6 +161,8 @@ attempt_begin(struct send *s, uint32_t slot, enum channel c, bool was_first)
 	if (r == E_BUSY) {
 		message_leave(s, slot);
 		message_unload(s, a);
+		/* in a list, and so not to be dropped by anybody else */
+		table_at(s->table, slot)->stage = STAGE_FRESH;
 		list_push(s->table, &s->big, slot);
 	}
 	if (r < 0)

@@ -9,6 +9,8 @@
 #include "send.h"
 #include "text.h"
 
+enum { KEY_MAX = 128 * 1024 }; /* lines of smtproutes are bounded */
+
 static const char unknown[] = "error no such message";
 static const char ended[] = "error the message has ended";
 static const char damaged[] = "error the message is damaged";
@@ -114,7 +116,7 @@ operate_release(struct send *s, uint64_t id, uint64_t uid)
 static void
 pardon(struct send *s, const struct active *a)
 {
-	struct buf key = BUF_INIT(DEST_KEY_MAX);
+	struct buf key = BUF_INIT(KEY_MAX);
 
 	for (uint32_t i = 0; i < a->env.nrcpt; i++) {
 		uint32_t d;

@@ -8,6 +8,8 @@
 #include "conf/control.h"
 #include "conf/overrides.h"
 #include "conf/smtproutes.h"
+#include "dest.h"
+#include "queue/hash.h"
 #include "sys/clock.h"
 
 static bool
@@ -106,8 +108,8 @@ ways_route(const struct ways *w, struct span addr, struct span sender)
 	return SPAN("");
 }
 
-void
-ways_key(const struct ways *w, enum channel c, struct span addr,
+static void
+put_key(const struct ways *w, enum channel c, struct span addr,
     struct span sender, struct buf *key)
 {
 	if (c == CHANNEL_REMOTE) {
@@ -118,4 +120,19 @@ ways_key(const struct ways *w, enum channel c, struct span addr,
 	addr = span_head(addr, span_find(addr, '-'));
 	for (size_t i = 0; i < addr.len; i++)
 		buf_putc(key, ascii_lower((unsigned char)addr.p[i]));
+}
+
+void
+ways_key(const struct ways *w, enum channel c, struct span addr,
+    struct span sender, struct buf *key)
+{
+	size_t begun = key->len;
+	uint64_t hash;
+
+	put_key(w, c, addr, sender, key);
+	if (buf_err(key) < 0 || key->len - begun <= DEST_KEY_MAX)
+		return;
+	hash = hash_of(span_tail(buf_span(key), begun));
+	buf_cut(key, begun + DEST_KEY_MAX / 2);
+	buf_puthex(key, hash, 16);
 }

@@ -51,7 +51,8 @@ struct span ways_route(
 
 /*
  * Append the name of an address's destination: remote, its route or domain;
- * local, the user, as far as the address tells.
+ * local, the user, as far as the address tells. One that would be over
+ * DEST_KEY_MAX is made short, and still no other's.
  */
 void ways_key(const struct ways *w, enum channel c, struct span addr,
     struct span sender, struct buf *key);
