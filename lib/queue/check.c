@@ -25,7 +25,6 @@ enum {
 	SUSPECTS_LIMIT = 1024 * 1024 * 1024,
 	FILE_MODE = 0640,
 	MODE_BITS = 07777,
-	SWEEP_AGE = 36 * 3600, /* doc/queue.md: qmail-clean removes it then */
 	AGAIN_MS = 1000
 };
 
@@ -257,7 +256,7 @@ look_at_mess(struct check *c, uint64_t id)
 	int r = find_other(c, CHECK_TODO, id);
 	int64_t age = clock_real() - envelope_birth(id);
 
-	if (r == E_ABSENT && age < SWEEP_AGE)
+	if (r == E_ABSENT && age < STORE_SWEEP_AGE)
 		found(c,
 		    "a message without an envelope: it is not complete yet, "
 		    "or will be removed when it is 36 hours old",
@@ -306,7 +305,7 @@ look_at_foreign(struct check *c, const struct stat *st)
 
 	if (!is_temporary)
 		found(c, "not the name of a message", CHECK_QUARANTINE);
-	else if (clock_real() - st->st_mtime > SWEEP_AGE)
+	else if (clock_real() - st->st_mtime > STORE_SWEEP_AGE)
 		found(c, "left behind by a crash", CHECK_QUARANTINE);
 }
 

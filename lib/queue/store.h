@@ -22,7 +22,11 @@
 #include "queue/note.h"
 #include "sys/gsync.h"
 
-enum { STORE_SPLIT = 23 };
+enum {
+	STORE_SPLIT = 23,
+	/* contract queue.md 2.4: what a crash left is garbage after so long */
+	STORE_SWEEP_AGE = 36 * 3600
+};
 
 struct store;
 

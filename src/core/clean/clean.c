@@ -32,8 +32,7 @@ enum {
 	ANSWERS_MAX = 65536,
 	VERB = 5, /* "foop/" */
 	SYNC_MS = 500,
-	SWEEP_AGE = 36 * 3600,   /* contract queue.md 2.4 */
-	SWEEP_MS = 76431 * 1000, /* and its interval */
+	SWEEP_MS = 76431 * 1000, /* contract queue.md 2.4 */
 	LOCK_MS = 30 * 1000,
 	REPLY_MS = 60 * 1000
 };
@@ -174,7 +173,7 @@ housekeep(struct clean *c)
 	if (now >= c->sync_at)
 		sync_queue(c);
 	if (now >= c->sweep_at) {
-		r = store_sweep(c->store, SWEEP_AGE);
+		r = store_sweep(c->store, STORE_SWEEP_AGE);
 		if (r < 0)
 			log_err("unable to sweep the queue", r);
 		c->sweep_at = now + SWEEP_MS;

@@ -173,12 +173,19 @@ test_note_sweep(void **state)
 	make(path_of("info", ID, ".tmp"));
 	make(path_of("info", ID + 1, ""));
 	make(path_of("info", ID + 2, ".tmp"));
+	make(path_of("info", ID + 3, ""));
+	make(path_of("mess", ID + 3, ""));
+	make(path_of("info", ID + 4, ""));
+	make_old(path_of("mess", ID + 4, ""));
 	make("queue/info/0/stranger.tmp");
 	assert_int_equal(store_note_sweep(s), 0);
 	assert_true(is_there(path_of("info", ID, "")));
 	assert_false(is_there(path_of("info", ID, ".tmp")));
 	assert_false(is_there(path_of("info", ID + 1, "")));
 	assert_false(is_there(path_of("info", ID + 2, ".tmp")));
+	/* nobody is importing: their envelopes are gone for ever */
+	assert_false(is_there(path_of("info", ID + 3, "")));
+	assert_false(is_there(path_of("info", ID + 4, "")));
 	assert_true(is_there("queue/info/0/stranger.tmp"));
 }
 
