@@ -33,7 +33,7 @@ objects = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
 archive = $(foreach l,$(layers),$(if $(filter $(l),$(1)),$(B)/lib$(l).a))
 
 all: programs
-.PHONY: all programs check lint fault fuzz bench install clean
+.PHONY: all programs check lint fault powerfail fuzz bench install clean
 
 define library
 $(B)/lib$(1).a: $(call objects,lib/$(1))
@@ -85,6 +85,10 @@ check: programs
 fault: programs
 	/usr/bin/python3 -m pytest -q tests/integration/test_fault.py \
 	    tests/integration/test_damage.py
+
+# every state a power loss may leave of queue/: check has a sample
+powerfail: programs
+	tests/power/powerfail.py
 
 bench: programs
 	bench/bench.py
