@@ -162,6 +162,7 @@ each_envelope(void *ctx, const char *name)
 	struct each *e = ctx;
 	struct stat st;
 	uint64_t id;
+	bool has_note;
 	int at, r;
 
 	if (!store_id(name, &id))
@@ -169,7 +170,10 @@ each_envelope(void *ctx, const char *name)
 	r = store_folder(e->s, e->s->info, "info", id, &at);
 	if (r < 0)
 		return r;
-	return e->fn(e->ctx, id, fstatat(at, name, &st, 0) == 0) ? 0 : 1;
+	/* one that may be there counts: without it all would be delivered
+	 * again, and whoever reads it sees whether it is there */
+	has_note = fstatat(at, name, &st, 0) == 0 || errno != ENOENT;
+	return e->fn(e->ctx, id, has_note) ? 0 : 1;
 }
 
 /* Call fn for every name in one folder of a kind. */

@@ -83,7 +83,8 @@ void accept_destroy(struct accept **a);
 
 /* --- reading: qmail-send, spawners, tools --- */
 
-/* Call fn for every message with an envelope; false from fn stops. */
+/* Call fn for every message with an envelope; false from fn stops. has_note
+ * is true as well when it cannot be told. */
 typedef bool store_each_fn(void *ctx, uint64_t id, bool has_note);
 int store_each(struct store *s, store_each_fn *fn, void *ctx) MUST_CHECK;
 /* The same for a part of them, of STORE_SPLIT parts: for who must not be

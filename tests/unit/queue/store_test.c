@@ -30,6 +30,7 @@ static char bytes[SIZE];
 static struct store *store;
 static size_t read_max; /* by one call */
 static bool has_tmpfile = true;
+static int stat_error;
 
 /* In place of the C library's: reads may be cut short. */
 ssize_t
@@ -55,6 +56,17 @@ openat(int at, const char *path, int flags, ...)
 		return -1;
 	}
 	return (int)syscall(SYS_openat, at, path, flags, mode);
+}
+
+/* And disks that do not answer. */
+int
+fstatat(int at, const char *restrict path, struct stat *restrict st, int flags)
+{
+	if (stat_error != 0) {
+		errno = stat_error;
+		return -1;
+	}
+	return (int)syscall(SYS_newfstatat, at, path, st, flags);
 }
 
 static int
@@ -230,6 +242,43 @@ test_sweep(void **state)
 	}
 }
 
+static bool
+count_notes(void *ctx, uint64_t id, bool has_note)
+{
+	int *n = ctx;
+
+	assert_true(id == 12 || id == 35);
+	*n += has_note;
+	return true;
+}
+
+/* A note that may be there is not taken for one that is not. */
+static void
+test_has_note(void **state)
+{
+	static const struct {
+		int error;
+		int notes;
+	} rows[] = { { 0, 1 }, { EIO, 2 }, { ENOMEM, 2 }, { ENOENT, 0 } };
+
+	(void)state;
+	(void)close(make("todo/12/12", 0, 0));
+	(void)close(make("todo/12/35", 0, 0));
+	(void)close(make("info/12/12", 0, 0));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		int n = 0, r;
+
+		stat_error = rows[i].error;
+		r = store_each(store, count_notes, &n);
+		stat_error = 0;
+		assert_int_equal(r, 0);
+		assert_int_equal(n, rows[i].notes);
+	}
+	assert_int_equal(file_unlink(store->queue, "todo/12/12"), 0);
+	assert_int_equal(file_unlink(store->queue, "todo/12/35"), 0);
+	assert_int_equal(file_unlink(store->queue, "info/12/12"), 0);
+}
+
 /* Accept a message; its ID. */
 static uint64_t
 take(struct accept *a)
@@ -287,6 +336,7 @@ main(void)
 		cmocka_unit_test(test_verify),
 		cmocka_unit_test(test_note_fails),
 		cmocka_unit_test(test_note_sweep),
+		cmocka_unit_test(test_has_note),
 		cmocka_unit_test(test_sweep),
 		cmocka_unit_test(test_name_of_a_dead_worker),
 	};
