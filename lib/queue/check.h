@@ -4,8 +4,8 @@
  * Looks at every file: folders, owners, modes and types; seals of todo and
  * info; size and hash of mess; what belongs together and is not there. The
  * system may be running meanwhile: messages come and go between two looks,
- * so what looks wrong is looked at again, a second later at least, and told
- * of only if it still does.
+ * so what looks wrong is looked at again, two seconds later at least, and
+ * told of only if it still does.
  */
 #ifndef QUEUE_CHECK_H
 #define QUEUE_CHECK_H
