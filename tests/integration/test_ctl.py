@@ -179,7 +179,9 @@ def test_help():
     done = ctl("help")
     assert done.returncode == 0
     for verb in ("init", "start", "stop", "restart", "stat", "queue",
-                 "doqueue", "flush", "reload", "help", "run"):
+                 "doqueue", "flush", "reload", "help", "run", "show", "hold",
+                 "release", "delete", "bounce", "route", "dest",
+                 "check-queue"):
         assert f"\n  {verb} " in done.stdout
 
 
