@@ -320,6 +320,17 @@ def test_case12_missing_folders(own, kind, code):
     assert queue(own, b"x\n", GOOD) == 0
 
 
+def test_envelopes_cannot_be_written(own):
+    """Nothing is left of the message either."""
+    folders = [own.home / "queue/todo" / str(n) for n in range(23)]
+    for folder in folders:
+        folder.chmod(0o500)
+    assert queue(own, b"x\n", GOOD) == 66
+    for folder in folders:
+        folder.chmod(0o700)
+    empty_but(own, [])
+
+
 def test_case13_no_service_and_no_home():
     """62: not set-uid, so somebody has to be there; 61."""
     with fresh_rig() as rig:
