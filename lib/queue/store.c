@@ -402,7 +402,7 @@ int
 store_note_sweep(struct store *s)
 {
 	int fd = -1;
-	int r = file_open_read(s->queue, "import/journal", &fd);
+	int r = store_import(s, false, &fd);
 
 	if (r == 0)
 		r = lock_try(fd);

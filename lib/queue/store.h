@@ -50,7 +50,8 @@ int store_free(struct store *s, uint64_t *bytes, uint64_t *files) MUST_CHECK;
 
 /*
  * The folder import/, for what must be remembered of messages that came
- * from another queue. E_ABSENT; made if must_make. The caller closes *at.
+ * from another queue; whoever brings them in holds its lock. E_ABSENT; made
+ * if must_make. The caller closes *at.
  */
 int store_import(struct store *s, bool must_make, int *at) MUST_CHECK;
 

@@ -2,16 +2,19 @@
 
 The classic queues are made by hand, from contract queue.md 2 and 10.
 """
+import contextlib
 import errno
 import fcntl
+import functools
 import os
-import pytest
 import re
-import resource
 import shutil
 import signal
 import subprocess
+import sys
 import time
+
+import pytest
 
 from rig import NOBODY
 from sendkit import BIN, Rig, fresh_rig, mail_of, message, note, note_of, poll
@@ -178,6 +181,7 @@ def test_states(rig, split, big):
     lines = qimport(rig, c)
     assert qimport.total == total(4, 0, 3, 2)
     assert taken(rig) == want
+    assert (rig.home / "queue/import").stat().st_mode & 0o7777 == 0o750
     assert c.state() == before
     assert sorted(re.sub(r"taken as \d+", "would be taken", x) for x in lines) == sorted(dry)
     assert sorted(x for x in lines if "taken" not in x) == [
@@ -660,11 +664,42 @@ def test_its_qmail_send_runs(rig, classic):
     qimport(rig, classic)
 
 
+@contextlib.contextmanager
+def locked(rig):
+    """As an import has it, or a qmail-send that starts."""
+    fd = os.open(rig.home / "queue/import", os.O_RDONLY)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
+
+
+def open_files(pid):
+    found = []
+    with contextlib.suppress(OSError):
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            found.append(os.readlink(f"/proc/{pid}/fd/{name}"))
+    return found
+
+
+def test_qmail_send_starts_just_now(rig, classic):
+    """It has the lock for as long as it looks at old notes."""
+    want = fill(classic)
+    (rig.home / "queue/import").mkdir()
+    rig.own()
+    classic.own()
+    with locked(rig):
+        p = rig.popen("qmail-qimport", [str(classic.path)], stdout=subprocess.DEVNULL)
+        poll(lambda: str(rig.home / "queue/import") in open_files(p.pid), "it has the folder")
+    assert p.wait(60) == 0
+    assert taken(rig) == want
+
+
 def test_one_at_a_time(rig, classic):
     fill(classic)
     qimport(rig, classic)
-    with open(rig.home / "queue/import/journal") as f:
-        fcntl.flock(f, fcntl.LOCK_EX)
+    with locked(rig):
         qimport(rig, classic, code=111)
         assert "queue/import/journal: already in use" in qimport.error
         qimport(rig, classic, "-n")
@@ -841,6 +876,15 @@ def test_killed(rig, small, faultlib, call):  # noqa: F811
     assert nth > 1 or call == "unlink"
 
 
+def test_without_unnamed_files(rig, small, faultlib):  # noqa: F811
+    want = few(small)
+    armed(rig, faultlib)
+    rig.preload["qmail-qimport"]["FAULT_NO_TMPFILE"] = "1"
+    qimport(rig, small)
+    check_all(rig, small, want)
+    assert not list((rig.home / "queue").rglob("*.tmp"))
+
+
 @pytest.mark.parametrize("call", ["write", "fsync", "link"])
 def test_killed_beside_qmail_send(rig, small, faultlib, call):  # noqa: F811
     """Nothing is lost, and one message at most is delivered twice."""
@@ -894,8 +938,8 @@ def test_failing(rig, small, faultlib, call, error):  # noqa: F811
 # --- the rest of the system ---
 
 def test_start_in_the_middle(rig):
-    """A message that is coming in has a note before its envelope: while the
-    journal is locked it is left alone, and so is the message, old as its ID
+    """A message that is coming in has a note before its envelope: while an
+    import has its lock it is left alone, and so is the message, old as its ID
     may be."""
     mess = message(rig, b"s@x", [b"r@far.example"], age=300000)
     note(rig, mess, [0], bounce=b"<a@b>:\nno\n\n")
@@ -903,14 +947,11 @@ def test_start_in_the_middle(rig):
     os.utime(rig.file("mess", garbage), (garbage // 1000000,) * 2)
     for n in (mess, garbage):
         rig.file("todo", n).unlink()
-    journal = rig.home / "queue/import/journal"
-    journal.parent.mkdir(exist_ok=True)
-    with open(journal, "w") as f:
-        rig.own()
-        fcntl.flock(f, fcntl.LOCK_EX)
-        with rig:
-            poll(lambda: rig.ids("mess") == [mess], "what is old is swept")
-            assert rig.ids("info") == [mess]
+    (rig.home / "queue/import").mkdir()
+    rig.own()
+    with locked(rig), rig:
+        poll(lambda: rig.ids("mess") == [mess], "what is old is swept")
+        assert rig.ids("info") == [mess]
     rig.start()
     assert rig.ids("info") == []
 
@@ -921,14 +962,39 @@ def test_large(rig, classic):
     classic.pending(1, b"s@x", [b"Ta@local.example"])
     os.truncate(classic.file("mess", 1), size)
     classic.own()
-
-    def little_memory():
-        resource.setrlimit(resource.RLIMIT_DATA, (size // 3, size // 3))
-    p = rig.popen("qmail-qimport", [str(classic.path)], stdout=subprocess.DEVNULL,
-                  preexec_fn=little_memory)
-    assert p.wait(120) == 0
+    # started by a small process: what that has counts, too
+    code = ("import os, sys\n_, status, usage = os.wait4(os.spawnv(os.P_NOWAIT, sys.argv[1], sys.argv[1:]), 0)\n"
+            "assert status == 0\nprint(usage.ru_maxrss)")
+    p = subprocess.run([sys.executable, "-c", code, BIN / "qmail-qimport", classic.path],
+                       env=rig.env, capture_output=True, text=True, timeout=300, check=True)
     [ident] = rig.ids()
     assert rig.file("mess", ident).stat().st_size == size
+    assert int(p.stdout.split()[-1]) < size // 1024 // 2
+
+
+def test_order(rig, classic):
+    """All of a message is on disk, and the journal says so, before its
+    envelope is there: power may be lost at any time."""
+    classic.pending(9, b"s@x", [b"Tl@local.example"], bounce=b"<x@y>:\nno\n\n")
+    classic.own()
+    trace = rig.home / "trace"
+    p = subprocess.run(["strace", "-f", "-y", "-o", trace, "-e", "trace=linkat,write,fsync,renameat,openat",
+                        BIN / "qmail-qimport", classic.path], env=rig.env, capture_output=True, timeout=60)
+    assert p.returncode == 0, p.stderr
+    [ident] = rig.ids()
+    at = rf"{re.escape(str(rig.home))}/queue"
+    steps = [  # in this order, whatever is in between
+        rf'linkat\(.*<{at}/mess/{ident % 23}>, "{ident}"',
+        rf"fsync\(\d+<{at}/mess/\d+/", rf"fsync\(\d+<{at}/mess/{ident % 23}>",
+        rf'write\(\d+<{at}/import/journal>, "begun 9', rf"fsync\(\d+<{at}/import/journal>",
+        rf'renameat\(.*"{ident}.tmp", .*"{ident}"\)', rf"fsync\(\d+<{at}/info/{ident % 23}/{ident}>",
+        rf"fsync\(\d+<{at}/info/{ident % 23}>",
+        rf'linkat\(.*<{at}/todo/{ident % 23}>, "{ident}"',
+        rf"fsync\(\d+<{at}/todo/{ident % 23}/", rf"fsync\(\d+<{at}/todo/{ident % 23}>",
+        rf'write\(\d+<{at}/import/journal>, "taken 9', rf"fsync\(\d+<{at}/import/journal>"]
+    lines = iter(trace.read_text().splitlines())
+    for step in steps:
+        assert any(re.search(step, line) for line in lines), (step, trace.read_text())
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root: several uids")
@@ -963,13 +1029,19 @@ def test_owners(rig, classic):
     assert p.returncode == 111 and b"belongs to root" in p.stderr
 
 
-def test_an_old_home(rig, classic):
-    """qmailctl makes queue/import; where it did not, we do."""
-    want = fill(classic)
-    p = subprocess.run([BIN / "qmailctl", "-d", rig.home.parent / "new", "init", "--me", "mail.example.org"],
-                       env=rig.env, capture_output=True, timeout=60)
-    assert p.returncode == 0, p.stderr
-    assert (rig.home.parent / "new/queue/import").stat().st_mode & 0o7777 == 0o750
-    qimport(rig, classic)
-    assert (rig.home / "queue/import").stat().st_mode & 0o7777 == 0o750
-    assert taken(rig) == want
+def test_a_home_of_qmailctl(rig, classic):
+    """It has queue/import, where older ones have not; and what came is as
+    it should be."""
+    home = rig.home.parent / "new"
+    want = few(classic)
+    classic.own()
+    env = {**rig.env, "QMAILHOME": str(home)}
+    run = functools.partial(subprocess.run, env=env, capture_output=True, timeout=60)
+    assert run([BIN / "qmailctl", "-d", home, "init", "--me", "local.example"]).returncode == 0
+    assert (home / "queue/import").stat().st_mode & 0o7777 == 0o750
+    assert run([BIN / "qmail-qimport", classic.path]).returncode == 0
+    p = run([BIN / "qmailctl", "-d", home, "check-queue"])
+    assert p.returncode == 0, p.stdout + p.stderr
+    shutil.rmtree(rig.home / "queue")
+    (home / "queue").rename(rig.home / "queue")
+    check_all(rig, classic, want)

@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/num.h"
 #include "queue/hash.h"
+#include "sys/clock.h"
 #include "sys/fd.h"
 #include "sys/file.h"
 #include "sys/lock.h"
@@ -20,6 +21,7 @@ enum {
 	CHUNK = 64 * 1024,
 	HEAD = 4096, /* bytes of a message that are hashed */
 	HEX = 16,
+	LOCK_MS = 5 * 1000,
 	MODE = 0640
 };
 
@@ -92,16 +94,20 @@ read_lines(struct journal *j, int fd)
 	return r;
 }
 
-/* Open the file in folder at, locked if it is to be written. */
+/* Open the file to write it, alone. */
 static int
-open_file(struct journal *j, int at)
+open_file(struct journal *j)
 {
-	int r = file_open(at, name, O_RDWR | O_APPEND | O_CREAT, MODE, &j->fd);
+	/* a qmail-send that starts has the lock for a moment */
+	int r = lock_wait(j->folder, clock_ms() + LOCK_MS);
 
+	if (r == E_TIMEOUT)
+		return E_BUSY;
 	if (r == 0)
-		r = lock_try(j->fd);
+		r = file_open(
+		    j->folder, name, O_RDWR | O_APPEND | O_CREAT, MODE, &j->fd);
 	if (r == 0)
-		r = file_sync(at);
+		r = file_sync(j->folder);
 	if (r == 0)
 		r = read_lines(j, j->fd);
 	/* a crash may have cut the last line off: the next one is whole */
@@ -111,10 +117,10 @@ open_file(struct journal *j, int at)
 }
 
 static int
-look(struct journal *j, int at)
+look(struct journal *j)
 {
 	int fd = -1;
-	int r = file_open_read(at, name, &fd);
+	int r = file_open_read(j->folder, name, &fd);
 
 	if (r == 0)
 		r = read_lines(j, fd);
@@ -125,20 +131,20 @@ look(struct journal *j, int at)
 int
 journal_open(struct journal *j, struct store *s, bool is_written)
 {
-	int at = -1;
 	int r = 0;
 
-	*j = (struct journal){ .fd = -1, .line = BUF_INIT(LINE_LIMIT) };
+	*j = (struct journal){
+		.folder = -1, .fd = -1, .line = BUF_INIT(LINE_LIMIT)
+	};
 	for (enum event e = EVENT_BEGUN; e < EVENTS; e++) {
 		j->known[e] = map_new();
 		if (j->known[e] == NULL)
 			r = E_NOMEM;
 	}
 	if (r == 0)
-		r = store_import(s, is_written, &at);
+		r = store_import(s, is_written, &j->folder);
 	if (r == 0)
-		r = is_written ? open_file(j, at) : look(j, at);
-	fd_close(&at);
+		r = is_written ? open_file(j) : look(j);
 	return r == E_ABSENT && !is_written ? 0 : r;
 }
 
@@ -150,6 +156,7 @@ journal_close(struct journal *j)
 			map_destroy(&j->known[e]);
 	buf_free(&j->line);
 	fd_close(&j->fd);
+	fd_close(&j->folder);
 }
 
 int

@@ -26,6 +26,7 @@
 enum event { EVENT_BEGUN, EVENT_TAKEN, EVENTS };
 
 struct journal {
+	int folder;                /* locked: nobody else writes; or -1 */
 	int fd;                    /* -1: it is only read */
 	struct map *known[EVENTS]; /* by key: what follows it in the line */
 	struct buf line;
@@ -38,8 +39,9 @@ struct entry {
 };
 
 /*
- * Read it. If it is to be written as well it is made, and nobody else may
- * have it open so: E_BUSY.
+ * Read it. If it is to be written as well it is made, and its folder locked
+ * until it is closed: E_BUSY when somebody else has it for long. The lock
+ * also keeps a qmail-send that starts from our notes (store_note_sweep()).
  */
 int journal_open(
     struct journal *j, struct store *s, bool is_written) MUST_CHECK;

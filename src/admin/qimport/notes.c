@@ -37,6 +37,9 @@ write_note(struct store *s, const struct question *q, int bounce)
 		r = buf_err(&n.done);
 	if (r == 0)
 		r = store_note_write(s, &n);
+	/* a qmail-send that starts clears away what is being written */
+	if (r == E_ABSENT)
+		r = store_note_write(s, &n);
 	if (r == 0)
 		r = store_note_sync(s, q->id);
 	note_free(&n);
