@@ -175,9 +175,8 @@ source_check(struct source *s, struct buf *why)
 
 	if (r < 0)
 		return r;
+	buf_puts(why, mutex);
 	r = ask(s, &q, &s->lock);
-	if (r < 0)
-		buf_puts(why, mutex);
 	return r < 0 ? r : lock_try(s->lock);
 }
 
@@ -216,6 +215,12 @@ source_open(struct source *s, enum place p, uint64_t n, int *fd, int64_t *mtime)
 	else if (mtime != NULL)
 		*mtime = st.st_mtime;
 	return r;
+}
+
+const char *
+source_text(int r)
+{
+	return r == E_SYNTAX ? "it is no regular file" : err_text(r);
 }
 
 /* A number as qmail writes it: no zeros in front. */

@@ -37,7 +37,7 @@ int source_start(struct source *s, int folder) MUST_CHECK;
 
 /*
  * Make sure that it is a classic queue and that nobody delivers from it.
- * *why is what is missing (E_ABSENT, E_SYNTAX) or cannot be looked at.
+ * *why is what is missing (E_ABSENT) or cannot be looked at.
  * E_BUSY: its qmail-send runs.
  */
 int source_check(struct source *s, struct buf *why) MUST_CHECK;
@@ -50,6 +50,9 @@ void source_close(struct source *s);
  */
 int source_open(struct source *s, enum place p, uint64_t n, int *fd,
     int64_t *mtime) MUST_CHECK;
+
+/* What is wrong with it, in words. */
+const char *source_text(int r);
 
 /* Append the name of that file: "info/5/123". */
 void source_put_file(

@@ -142,7 +142,7 @@ open_message(struct take *t, struct message *m)
 	buf_reset(&t->key);
 	if (r == 0)
 		r = journal_put_key(&t->key, m->n, m->mess);
-	return r == 0 || leave(t, m, PLACE_MESS, err_text(r));
+	return r == 0 || leave(t, m, PLACE_MESS, source_text(r));
 }
 
 /* All of one small file. E_ABSENT. */
@@ -168,7 +168,7 @@ read_head(struct take *t, struct message *m)
 	int r = read_file(t, m, p, &t->head, &m->birth);
 
 	if (r < 0)
-		return leave(t, m, p, err_text(r));
+		return leave(t, m, p, source_text(r));
 	r = m->is_todo ? classic_todo(buf_span(&t->head), &m->head)
 		       : classic_info(buf_span(&t->head), &m->head);
 	return r == 0 || leave(t, m, p, classic_text(r));
@@ -183,7 +183,7 @@ read_channel(struct take *t, const struct message *m, enum routes_to to)
 	if (r == E_ABSENT)
 		return true; /* nothing goes there, or all is done */
 	if (r < 0)
-		return leave(t, m, p, err_text(r));
+		return leave(t, m, p, source_text(r));
 	r = classic_channel(buf_span(&t->channel));
 	if (r < 0)
 		return leave(t, m, p, classic_text(r));
@@ -197,7 +197,7 @@ open_bounce(struct take *t, struct message *m)
 	int r = source_open(t->source, PLACE_BOUNCE, m->n, &m->bounce, NULL);
 
 	return r == 0 || r == E_ABSENT ||
-	       leave(t, m, PLACE_BOUNCE, err_text(r));
+	       leave(t, m, PLACE_BOUNCE, source_text(r));
 }
 
 static bool
