@@ -112,11 +112,11 @@ def connect(rig):
     # a path of any length: sun_path has room for 107 bytes only
     home = os.open(rig.home, os.O_RDONLY | os.O_DIRECTORY)
     s = socket.socket(socket.AF_UNIX)
-    s.settimeout(60)
     try:
         s.connect(f"/proc/self/fd/{home}/run/send")
     finally:
         os.close(home)
+    s.settimeout(60)
     return s
 
 
