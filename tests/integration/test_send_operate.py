@@ -135,6 +135,26 @@ def test_hold_between_attempts(rig):
     gone(rig, n)
 
 
+def test_release_is_for_now(rig):
+    """Not for the time the message had before it was held."""
+    n = deferred(rig)
+    later = info(rig, n)[3]
+    assert ask(rig, f"hold {n}") == "ok"
+    rig.world.clear()
+    assert ask(rig, f"release {n}") == "ok"
+    gone(rig, n)
+    assert later > 0
+
+
+def test_release_of_one_that_is_not_held(rig):
+    """It waits as before."""
+    n = deferred(rig)
+    before = info(rig, n)
+    assert ask(rig, f"release {n}") == "ok"
+    assert info(rig, n) == before
+    assert "released" not in rig.log
+
+
 def test_hold_during_an_attempt(rig):
     """What is under way ends; the rest is not begun."""
     job, n = under_way(rig)
@@ -161,6 +181,21 @@ def test_hold_and_release_during_an_attempt(rig):
     answer(rig, job)
     gone(rig, n)
     assert len(attempts(rig, "one")) == len(attempts(rig, "two")) == 1
+
+
+def test_hold_in_line(rig):
+    """It leaves the line of a suspended destination, and comes back."""
+    ids = suspend(rig, waiting=3)
+    n = ids[2]
+    assert ask(rig, f"hold {n}") == "ok"
+    assert dest(rig, "far.example").waiting == 2
+    assert info(rig, n)[5] == "- -"
+    assert ask(rig, f"release {n}") == "ok"
+    poll(lambda: info(rig, n)[5] == "remote far.example", "in line again")
+    assert dest(rig, "far.example").waiting == 3
+    rig.world.clear()
+    assert ask(rig, "flush") == "ok"
+    rig.wait_empty()
 
 
 def test_hold_of_one_that_expires(rig):

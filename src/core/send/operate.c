@@ -100,14 +100,18 @@ operate_release(struct send *s, uint64_t id, uint64_t uid)
 	if (a == NULL)
 		return why;
 	e = table_at(s->table, a->slot);
+	if (!e->is_held) {
+		let_go(s, a);
+		return ok;
+	}
 	e->is_held = a->note.is_held = false;
+	/* it is in no heap; now, whatever time it had before */
+	for (size_t c = 0; c < CHANNELS; c++)
+		e->due[c] = 0;
 	why = message_note(s, a, true) ? ok : unwritable;
 	log_deed(s, "released", id, uid);
-	if (e->stage == STAGE_WAITING) {
-		for (size_t c = 0; c < CHANNELS; c++)
-			e->due[c] = 0;
+	if (e->stage == STAGE_WAITING)
 		message_place(s, a);
-	}
 	let_go(s, a);
 	return why;
 }
