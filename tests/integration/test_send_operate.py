@@ -227,6 +227,13 @@ def deleted(rig, n, reply="ok"):
     rig.wait_log(f"deleted msg {n} by uid {ME}\n")
 
 
+def test_delete_a_new_one(rig):
+    n = unseen(rig)
+    deleted(rig, n)
+    gone(rig, n)
+    assert not rig.started
+
+
 def test_delete_one_that_waits(rig):
     n = deferred(rig, b"r@later.example", b"l@local.example")
     deleted(rig, n)
@@ -288,6 +295,15 @@ def paragraphs(rig, n):
     [text] = poll(lambda: rig.mails, "a bounce")
     assert b"\nTo: s@sender.example\nSubject: failure notice\n" in text
     return text.split(b"work out.\n\n")[1].split(b"--- Below")[0]
+
+
+def test_bounce_a_new_one(rig):
+    """Its sender gets it back, though nobody has tried."""
+    n = unseen(rig)
+    rig.file("mess", n).chmod(0o600)
+    returned(rig, n)
+    assert paragraphs(rig, n) == b"<r@far.example>:\n" + RETURNED + b"\n"
+    assert not attempts(rig, "far.example")
 
 
 def test_bounce_one_that_waits(rig):

@@ -171,8 +171,9 @@ is_in_use(const struct send *s, const struct active *a)
 {
 	const struct entry *e = table_at(s->table, a->slot);
 
-	return a->is_held || active_is_busy(a) || e->stage == STAGE_FRESH ||
-	       (e->stage == STAGE_FINISH && e->place[HEAP_AGAIN] == 0);
+	/* in a list, unless it waits for trouble to pass */
+	return a->is_held || active_is_busy(a) ||
+	       (e->stage != STAGE_WAITING && e->place[HEAP_AGAIN] == 0);
 }
 
 static const char *
