@@ -545,3 +545,31 @@ def test_restart(rig, sig):
     assert len(delivered(rig, "near.example")) == 5
     assert len(delivered(rig, "far.example")) == 16
     assert len(attempts(rig, "slow.example")) == 15 + again
+
+
+@pytest.mark.parametrize("how", ["reload", "routes", "hold"])
+def test_lines_while_stopping(rig, how):
+    """Nobody stands in them any more, whatever is done to them."""
+    rig.preload["qmail-send"] = {"MALLOC_PERTURB_": "170"}
+    rig.world["slow.example"] = None
+    queue(rig, 5, "slow.example")
+    with rig:
+        poll(lambda: len(rig.held) == 5, "a full window")
+        # so many that their storage is not kept
+        assert rig.inject(b"s@x", [b"%d@slow.example" % i for i in range(1100)] + [b"r@near.example"]) == 0
+        rig.inject(b"s@x", [b"r@slow.example", b"r@near.example"])
+        wait_dest(rig, "slow.example", waiting=2)
+        rig.wait_log("success", 2)
+        n = rig.ids()[0]
+        rig.send.send_signal(signal.SIGTERM)
+        poll(lambda: "exitasap" in ask(rig, "status"), "it stops")
+        assert dest(rig, "slow.example").waiting == 0
+        if how == "routes":
+            assert routes(rig, "smtproutes", "slow.example:relay.example\n") == "ok 0"
+        else:
+            assert ask(rig, how if how == "reload" else f"hold {n}") == "ok"
+        let_go(rig, "slow.example", *GONE)
+        assert rig.send.wait(60) == 0
+        rig.reap_send()
+    assert len(rig.ids()) == 7
+    assert note_of(rig, rig.ids()[-1])["d"] == b"02"

@@ -271,6 +271,47 @@ def test_delete_an_active_one(rig, letter):
     assert "bounce" not in rig.log
 
 
+def test_delete_one_that_waits_for_the_jobs_of_others(rig):
+    """What it has under way is nothing."""
+    rig.world["slow.example"] = None
+    queue(rig, 5, "slow.example")
+    with rig:
+        poll(lambda: len(rig.held) == 5, "a full window")
+        inject(rig, 2, "slow.example", "near.example")
+        rig.wait_log("success", 2)
+        mine = [n for n in rig.ids() if stage(rig, n) == "active" and info(rig, n)[4] == 0]
+        assert len(mine) == 2
+        deleted(rig, mine[1])
+        gone(rig, mine[1])
+        assert ask(rig, f"bounce {mine[0]}") == "ok"
+        rig.wait_log(f"bounce msg {mine[0]} ")
+        gone(rig, mine[0])
+        assert len(rig.held) == 5
+        assert dest(rig, "slow.example").waiting == 0
+        let_go(rig, "slow.example")
+        rig.wait_empty()
+
+
+def test_hold_one_that_waits_for_the_jobs_of_others(rig):
+    rig.world["slow.example"] = None
+    queue(rig, 5, "slow.example")
+    with rig:
+        poll(lambda: len(rig.held) == 5, "a full window")
+        inject(rig, 2, "slow.example", "near.example")
+        rig.wait_log("success", 2)
+        mine = [n for n in rig.ids() if stage(rig, n) == "active" and info(rig, n)[4] == 0]
+        assert ask(rig, f"hold {mine[0]}") == "ok"
+        assert info(rig, mine[0])[:2] == ["waiting", 1]
+        assert dest(rig, "slow.example").waiting == 1
+        assert ask(rig, f"release {mine[0]}") == "ok"
+        wait_dest(rig, "slow.example", waiting=2)
+        rig.world.clear()
+        let_go(rig, "slow.example")
+        rig.wait_empty()
+    assert len(attempts(rig, "slow.example")) == 7
+    assert len(attempts(rig, "near.example")) == 2
+
+
 def test_delete_one_whose_bounce_waits(rig):
     n = bounce_left(rig, "exit 81")
     rig.wait_log("warning: trouble injecting bounce message, will try later\n")

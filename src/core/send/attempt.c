@@ -51,7 +51,7 @@ attempt_check(struct send *s, struct active *a, enum channel c)
 {
 	const struct pass *p = &a->pass[c];
 
-	if (p->is_on && p->jobs == 0 && (p->open == 0 || s->is_stopping))
+	if (p->is_on && p->jobs == 0 && p->open == 0)
 		end_pass(s, a, c);
 }
 
@@ -224,16 +224,42 @@ attempt_begin_due(struct send *s, uint32_t slot, enum channel c)
 	}
 }
 
-/* A group that left its line is not tried any more in this pass. */
+/* A group that has left its line: the attempt does without it. */
+static void
+cut(struct send *s, const struct group *g, enum channel c)
+{
+	struct pass *p = &g->a->pass[c];
+
+	dest_release(s->dests[c], g->dest);
+	p->open--;
+	p->is_cut = true;
+}
+
 void
 attempt_cut_off(struct send *s, const struct group *g, enum channel c)
 {
-	struct active *a = g->a;
+	cut(s, g, c);
+	attempt_check(s, g->a, c);
+}
 
-	dest_release(s->dests[c], g->dest);
-	a->pass[c].open--;
-	a->pass[c].is_cut = true;
-	attempt_check(s, a, c);
+void
+attempt_withdraw(struct send *s, struct active *a)
+{
+	bool was_held = a->is_held;
+
+	a->is_held = true; /* the end of an attempt would let it go */
+	for (enum channel c = CHANNEL_LOCAL; c < CHANNELS; c++) {
+		struct pass *p = &a->pass[c];
+
+		for (uint32_t i = 0; p->is_on && i < p->ngroups; i++) {
+			if (!p->groups[i].is_in_line)
+				continue;
+			dest_quit(s->dests[c], &p->groups[i]);
+			cut(s, &p->groups[i], c);
+		}
+		attempt_check(s, a, c);
+	}
+	a->is_held = was_held;
 }
 
 void
@@ -241,10 +267,11 @@ attempt_stop(struct send *s)
 {
 	struct active *next;
 
-	for (enum channel c = CHANNEL_LOCAL; c < CHANNELS; c++) {
-		for (struct active *a = s->actives; a != NULL; a = next) {
-			next = a->next;
-			attempt_check(s, a, c);
-		}
+	for (struct active *a = s->actives; a != NULL; a = next) {
+		next = a->next;
+		if (!active_is_busy(a))
+			continue;
+		attempt_withdraw(s, a);
+		message_settle(s, a);
 	}
 }

@@ -390,6 +390,7 @@ dest_join(struct dests *ds, struct group *g)
 	struct dest *p = at(ds, g->dest);
 
 	g->next = NULL;
+	g->is_in_line = true;
 	if (p->ngroups++ == 0)
 		p->first = g;
 	else
@@ -408,8 +409,27 @@ dest_dismiss(struct dests *ds, uint32_t d)
 		return NULL;
 	p->first = g->next;
 	p->ngroups--;
+	g->is_in_line = false;
 	place(ds, d);
 	return g;
+}
+
+void
+dest_quit(struct dests *ds, struct group *g)
+{
+	struct dest *p = at(ds, g->dest);
+	struct group *before = NULL, **link = &p->first;
+
+	while (*link != g) {
+		before = *link;
+		link = &before->next;
+	}
+	*link = g->next;
+	if (p->last == g)
+		p->last = before;
+	p->ngroups--;
+	g->is_in_line = false;
+	place(ds, g->dest);
 }
 
 /* The first of a ring that may start: it goes to the end of it. */

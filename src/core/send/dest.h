@@ -40,6 +40,7 @@ struct group {
 	uint32_t issued;
 	uint32_t dest;
 	struct group *next; /* in the destination's line */
+	bool is_in_line;
 };
 
 struct dest {
@@ -95,6 +96,7 @@ bool dest_is_suspended(const struct dests *ds, uint32_t d);
 void dest_stand(struct dests *ds, uint32_t d, uint32_t slot);
 void dest_leave(struct dests *ds, uint32_t slot);
 void dest_join(struct dests *ds, struct group *g);
+void dest_quit(struct dests *ds, struct group *g);
 /* Take any group out of line, NULL: none. */
 struct group *dest_dismiss(struct dests *ds, uint32_t d);
 

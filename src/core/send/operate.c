@@ -82,6 +82,7 @@ operate_hold(struct send *s, uint64_t id, uint64_t uid)
 		return "error only its bounce is left";
 	}
 	e->is_held = a->note.is_held = true;
+	attempt_withdraw(s, a);
 	why = message_note(s, a, true) ? ok : unwritable;
 	log_deed(s, "held", id, uid);
 	if (e->stage == STAGE_WAITING)
@@ -182,6 +183,7 @@ end_message(struct send *s, struct active *a, enum want want)
 	struct entry *e = table_at(s->table, a->slot);
 
 	e->want = (unsigned char)want;
+	attempt_withdraw(s, a);
 	if (is_in_use(s, a)) {
 		let_go(s, a);
 		return "later";

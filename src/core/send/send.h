@@ -172,7 +172,9 @@ bool attempt_must_stop(const struct send *s, const struct active *a);
  */
 void attempt_pass_over(struct send *s, const struct group *g, enum channel c);
 void attempt_cut_off(struct send *s, const struct group *g, enum channel c);
-/* s is stopping: end what has nothing running. */
+/* The same for all groups of a message that are in line; it stays loaded. */
+void attempt_withdraw(struct send *s, struct active *a);
+/* Nothing more is to start: nobody stays in line. */
 void attempt_stop(struct send *s);
 
 /* --- deliver.c --- */
