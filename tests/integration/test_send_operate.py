@@ -321,6 +321,17 @@ def test_delete_one_whose_bounce_waits(rig):
     assert "bounce msg" not in rig.log
 
 
+@pytest.mark.parametrize("code", [0, 81])
+def test_delete_one_whose_bounce_is_on_its_way(rig, code):
+    """It is too late to stop it; but not to try it again."""
+    n = bounce_left(rig, f"until [ -e go ]; do sleep 0.05; done; exit {code}")
+    poll(lambda: stage(rig, n) == "finishing", "its bounce is made")
+    deleted(rig, n, "later")
+    (rig.home / "go").touch()
+    gone(rig, n)
+    assert rig.log.count("bounce msg") == (code == 0)
+
+
 # --- bounce ---
 
 def returned(rig, n, reply="ok"):

@@ -426,6 +426,8 @@ end_child(struct send *s, struct bounce *b, int status)
 		end_warning(s, a, is_sent);
 	else if (is_sent)
 		finish_end(s, a);
+	else if (table_at(s->table, a->slot)->want != WANT_NOTHING)
+		finish_message(s, a);
 	else
 		put_off(s, a,
 		    "warning: trouble injecting bounce message, will try "
