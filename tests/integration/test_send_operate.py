@@ -420,6 +420,34 @@ def test_bounce_left_alone(rig):
     assert "by uid" not in rig.log
 
 
+@pytest.mark.parametrize("command, reply", [
+    ("delete", "later"), ("bounce", "later"), ("hold", "ok"), ("release", "ok"), ("flush", "ok")])
+def test_one_in_line_to_be_checked(rig, command, reply):
+    """Large messages are read piece by piece before they are tried; behind
+    them one that was tried by an earlier qmail-send."""
+    body = b"Subject: t\n\n" + bytes(64 * 1024 * 1024)
+    first = message(rig, b"s@sender.example", [b"r@near.example"], body)
+    for i in range(7):
+        link = message(rig, b"s@sender.example", [b"r@near.example"], body)
+        rig.file("mess", link).unlink()
+        os.link(rig.file("mess", first), rig.file("mess", link))
+    n = message(rig, b"s@sender.example", [b"r@far.example"], body[:3 * 1024 * 1024])
+    note(rig, n, [0], remote=1)
+    with rig:
+        # one is being read; some turns of the loop later the others wait for it
+        for _ in range(5):
+            poll(lambda: ask(rig, "status")[1] == "unprocessed 8", "all are to be read")
+        assert ask(rig, f"{command} {n}") == reply
+        assert ask(rig, f"{command} {n}") == reply
+        rig.wait_log("to remote r@near.example", 8)
+        if command == "hold":
+            poll(lambda: info(rig, n)[:2] == ["waiting", 1], "it is held")
+            assert ask(rig, f"release {n}") == "ok"
+        gone(rig, n)
+        assert len(attempts(rig, "far.example")) == (reply == "ok")
+        rig.wait_empty()
+
+
 # --- messages that there is nothing to be done about ---
 
 COMMANDS = ("hold", "release", "flush", "delete", "bounce")
