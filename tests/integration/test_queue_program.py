@@ -66,12 +66,12 @@ class Client:
 def queue(rig, message, envelope, **more):
     """The exit code of qmail-queue, which says nothing."""
     c = Client(rig, **more)
-    os.write(c.envelope, envelope)
-    c.close("envelope")
     try:
+        os.write(c.envelope, envelope)
+        c.close("envelope")
         c.feed("message", message)
     except BrokenPipeError:
-        pass
+        pass  # it has seen enough
     c.close("message")
     return c.end()
 

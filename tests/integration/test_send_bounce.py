@@ -364,7 +364,8 @@ def test_qmailqueue_that_cannot_be_run(rig, program):
 
 
 def test_bounce_child_has_nothing_of_ours(rig):
-    """contract 1.2: classic qmail-send leaks its descriptors into it."""
+    """contract 1.2: classic qmail-send leaks its descriptors into it. 4 and 6
+    are for what it says."""
     script = rig.home / "fds"
     script.write_text("#!/usr/bin/python3 -IS\nimport os\n"
                       "fds = sorted(int(n) for n in os.listdir('/proc/self/fd')"
