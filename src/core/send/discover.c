@@ -22,6 +22,7 @@ enum {
 	ID_DIGITS = 20,
 	SCAN_MS = 1500 * 1000, /* contract queue.md 2.6 */
 	STEP_MS = 20,          /* of one turn, for new messages */
+	STEP_BUSY_MS = 2,      /* for old ones, while mail is delivered */
 	VERIFY_PIECE = 1024 * 1024,
 	FIRST_FOUND = 1024
 };
@@ -333,10 +334,21 @@ verify_big(struct send *s)
 	release(s, a);
 }
 
+/* How long one turn may look at old messages, of which there may be millions
+ * after a start: new mail is not to wait for them. */
+static int64_t
+old_step(const struct send *s)
+{
+	for (size_t c = 0; c < CHANNELS; c++)
+		if (s->spawners[c].running > 0)
+			return STEP_BUSY_MS;
+	return STEP_MS;
+}
+
 void
 discover_step(struct send *s)
 {
-	int64_t until = clock_ms() + STEP_MS;
+	int64_t begun = clock_ms();
 	uint32_t slot;
 
 	if (s->is_stopping)
@@ -344,12 +356,15 @@ discover_step(struct send *s)
 	verify_big(s);
 	do {
 		slot = list_pop(s->table, &s->fresh);
-		if (slot != TABLE_NONE) {
+		if (slot != TABLE_NONE)
 			look(s, slot);
-			continue;
-		}
+	} while (slot != TABLE_NONE && clock_ms() < begun + STEP_MS);
+	if (slot != TABLE_NONE)
+		return;
+	begun = clock_ms();
+	do {
 		slot = list_pop(s->table, &s->old);
 		if (slot != TABLE_NONE)
 			look_at_note(s, slot);
-	} while (slot != TABLE_NONE && clock_ms() < until);
+	} while (slot != TABLE_NONE && clock_ms() < begun + old_step(s));
 }
