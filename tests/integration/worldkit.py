@@ -2,6 +2,7 @@
 waits for it, and what qmail-send thinks of it."""
 import collections
 import contextlib
+import signal
 
 from sendkit import answer, ask, fresh_rig, message, poll
 
@@ -51,6 +52,14 @@ def delivered(rig, where):
 def let_go(rig, where, letter="K", text=b"ok\n"):
     for job in held(rig, where):
         answer(rig, job, letter, text)
+
+
+def restart(rig, n, sig=signal.SIGTERM):
+    """Another qmail-send, which knows that message."""
+    rig.stop_send(sig)
+    rig.start_send()
+    rig.wait_log("status: local 0/")
+    poll(lambda: ask(rig, f"info {n}").startswith("waiting "), "it is known")
 
 
 Dest = collections.namedtuple("Dest", "channel jobs limit waiting failures until name why")
