@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from sendkit import ask, mail_of, message, note_of, poll, whys
-from worldkit import OK, inject, place, restart, world
+from worldkit import OK, UNREACHED, attempts, inject, place, restart, suspend, world
 
 DATE = rb"\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d -0000"
 BUSY = ("Z", b"1.2.3.4 is busy (#4.3.2)\n")
@@ -176,6 +176,20 @@ def test_warning_as_a_report(rig):
     assert m, status
     assert [date_of(x) for x in m.groups()] == [n // 1000000, n // 1000000 + 86400]
     assert b"Content-Type: text/rfc822-headers\n" in text and b"\n\nhi\n" not in text
+
+
+def test_warning_without_an_attempt(rig):
+    """In line of a destination that is left alone: with its last trouble."""
+    rig.control("delaywarn", "3\n")
+    rig.control("retryschedule", "remote 1\n")
+    suspend(rig, waiting=0)
+    assert rig.inject(SENDER, [b"a@far.example", b"b@far.example"]) == 0
+    [(_, text)] = poll(lambda: [(d, t) for d, t in rig.mails if b"a@far" in t], "the warning")
+    assert b"\n\n<a@far.example>:\n" + UNREACHED + b"\n<b@far.example>:\n" + UNREACHED + b"\n---" in text
+    assert len(attempts(rig, "far.example")) == 1
+    n = rig.ids()[1]
+    poll(lambda: rig.file("info", n).exists() and note_of(rig, n).get("w") == b"1", "the note says so")
+    assert whys(rig, n) == {0: UNREACHED.strip(), 1: UNREACHED.strip()}
 
 
 def test_warning_that_cannot_be_sent(rig):

@@ -193,6 +193,18 @@ attempt_begin(struct send *s, uint32_t slot, enum channel c, bool was_first)
 	attempt_check(s, a, c);
 }
 
+/* What is known of those who wait in line at p, as far as nothing else is. */
+static void
+tell_reason(struct active *a, enum channel c, const struct dest *p)
+{
+	struct span why;
+
+	for (uint32_t i = 0; i < a->env.nrcpt; i++)
+		if (!a->rcpts[i].is_done && a->rcpts[i].channel == c &&
+		    !note_why(&a->note, i, &why))
+			note_set_why(&a->note, i, reason(p));
+}
+
 /* The first of those whose time has come. */
 void
 attempt_begin_due(struct send *s, uint32_t slot, enum channel c)
@@ -219,6 +231,8 @@ attempt_begin_due(struct send *s, uint32_t slot, enum channel c)
 
 		if (a == NULL)
 			return;
+		if (dest_is_suspended(s->dests[c], d))
+			tell_reason(a, c, dest_at(s->dests[c], d));
 		bounce_warn(s, a);
 		message_settle(s, a);
 	}
