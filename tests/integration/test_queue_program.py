@@ -1,5 +1,6 @@
 """qmail-queue, the program: contract queue.md 3.1 to 3.4, oracle cases 1 to
 13. The service runs; qmail-send does not."""
+import contextlib
 import os
 import re
 import resource
@@ -272,7 +273,8 @@ def test_case10_a_day(rig, library):  # noqa: F811
     later = rig.home / "shift.new"
     later.write_text("86401")
     later.rename(shift)
-    os.write(c.message, b"x")  # poll(2) knows nothing of our clock
+    with contextlib.suppress(BrokenPipeError):  # it knows already
+        os.write(c.message, b"x")  # poll(2) knows nothing of our clock
     assert c.end() == 52
 
 
