@@ -1,4 +1,5 @@
 """qmail-send: bounces (contract queue.md 4.6 to 4.8)."""
+import os
 import re
 import signal
 
@@ -397,3 +398,29 @@ def test_bounced_while_stopping(rig):
     assert re.search(rf"^bounce msg {n} qp \d+\nend msg {n}\n"
                      r"status: exiting\n\Z", rig.log, re.M)
     assert len(rig.ids()) == 1 and rig.ids() != [n]
+
+
+def test_more_failures_than_a_note_holds(rig):
+    """70 MB of names: the bounce may leave some out; but it is sent, and
+    nothing is delivered again."""
+    many, host = 35000, "h" * 2000
+    rig.control("envnoathost", host + "\n")
+    refuse(rig)
+    deliver = rig.verdict
+    rig.verdict = lambda d: ("D", b"") if d.sender else deliver(d)
+
+    def drain(fd):
+        while os.read(fd, 1 << 20):
+            pass
+        os.close(fd)
+    rig.read_log = drain  # which is twice as large
+    rig.start_queue()
+    rig.start_send()
+    assert rig.inject(b"s@far.example", [b"x"] * many) == 0
+    poll(lambda: rig.mails, "the bounce")
+    rig.wait_empty()
+    assert rig.stop_send() == 0
+    assert len([d for d in rig.started if d.sender]) == many
+    [(d, _, text)] = rig.mails
+    assert d.addr == b"s@far.example"
+    assert b"\n<x@" + host.encode() + b">:\n\n" in text

@@ -643,3 +643,13 @@ def test_trouble_while_waiting(rig):
         (rig.home / "poll").unlink()
         rig.wait_empty()
         assert rig.stop_send() == 0
+
+
+def test_alrm_while_it_reads_the_queue(rig):
+    """What has not been looked at yet is due now as well."""
+    for i in range(3000):
+        n = message(rig, b"s@x", [b"r@far%d.example" % i], n=ident(5000) + i)
+        note(rig, n, [0], remote=int(time.time()) + 5000)
+    with rig:
+        rig.send.send_signal(signal.SIGALRM)
+        rig.wait_empty()

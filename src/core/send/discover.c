@@ -258,9 +258,12 @@ look(struct send *s, uint32_t slot)
 static void
 look_at_note(struct send *s, uint32_t slot)
 {
+	bool must_hurry = s->hurry_old > 0;
 	struct entry *e = table_at(s->table, slot);
 	struct note n;
 
+	if (must_hurry)
+		s->hurry_old--;
 	note_init(&n, e->id, 0);
 	if (e->want == WANT_NOTHING && store_note_read(s->store, &n) == 0 &&
 	    (n.next[CHANNEL_LOCAL] != 0 || n.next[CHANNEL_REMOTE] != 0)) {
@@ -269,8 +272,10 @@ look_at_note(struct send *s, uint32_t slot)
 		e->is_warned = n.is_warned;
 		for (enum channel c = CHANNEL_LOCAL; c < CHANNELS; c++)
 			if (n.next[c] != 0 && !n.is_held)
-				heap_put(
-				    s->table, (enum heap)c, slot, n.next[c]);
+				heap_put(s->table, (enum heap)c, slot,
+				    must_hurry && n.next[c] > s->now
+					? s->now
+					: n.next[c]);
 	} else {
 		look(s, slot); /* it is over, or there is trouble */
 	}

@@ -47,6 +47,7 @@ send_flush(struct send *s)
 		dests_pardon(s->dests[c]);
 	heap_hurry(s->table, HEAP_LOCAL, s->now);
 	heap_hurry(s->table, HEAP_REMOTE, s->now);
+	s->hurry_old = s->old.n;
 	s->must_scan = true;
 	s->must_hurry = true;
 }

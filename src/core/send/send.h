@@ -77,6 +77,7 @@ struct send {
 	size_t sig_handle, trigger_handle;
 	struct buf heard; /* of the trigger: a line that is not complete */
 	int64_t scan_at;  /* of clock_ms() */
+	size_t hurry_old; /* of old: so many were there when all became due */
 	bool must_scan;
 	unsigned int scan_part; /* to be looked at next; STORE_SPLIT: none */
 

@@ -8,6 +8,7 @@
 
 enum {
 	BOUNCE_FULL = 16 * 1024 * 1024, /* then reports are left out */
+	BOUNCE_OVER = 48 * 1024 * 1024, /* then addresses as well */
 	PARAGRAPH_MAX = 256 * 1024
 };
 
@@ -79,11 +80,19 @@ void
 verdict_failed(
     struct send *s, struct active *a, uint32_t index, struct span text)
 {
+	const struct span more = SPAN("<...>:\nThere were more recipients than "
+				      "can be listed. (#5.5.3)\n\n");
 	struct buf *bounce = &a->note.bounce;
 	unsigned int notify = a->rcpts[index].notify;
 
 	if (notify != 0 && (notify & NOTIFY_FAILURE) == 0)
 		return;
+	/* a note has its bound: one it cannot keep would never be written */
+	if (bounce->len > BOUNCE_OVER) {
+		if (!span_ends(buf_span(bounce), more))
+			buf_put(bounce, more);
+		return;
+	}
 	if (bounce->len > BOUNCE_FULL)
 		text = SPAN("");
 	text_paragraph(bounce,
