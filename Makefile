@@ -81,8 +81,10 @@ unit: $(call tests,unit/*/*.c)
 check: programs
 	./check
 
-# each system call of the queue fails in turn, then damage: part of check too
+# each system call of the queue's programs fails, or is the last one: check
+# has a sample
 fault: programs
+	tests/fault/sweep.py
 	/usr/bin/python3 -m pytest -q tests/integration/test_fault.py \
 	    tests/integration/test_damage.py
 

@@ -228,7 +228,7 @@ class Rig:
         errors = open(self.home / "clean.log", "ab")
         self.clean = self.popen("qmail-clean", stdin=clean_in, stdout=clean_out, stderr=errors)
         for i, name in enumerate(("local", "remote")):
-            self.spawners[name] = Spawner(self, name, self.limits[i])
+            self.spawners[name] = self.spawner(name, self.limits[i])
         l, r = self.spawners["local"], self.spawners["remote"]
         places = [log_write, l.send_to, l.send_from, r.send_to, r.send_from, clean_to, clean_from]
 
@@ -245,6 +245,9 @@ class Rig:
         r.start()
         self.reader = threading.Thread(target=self.read_log, args=(self.log_read,), daemon=True)
         self.reader.start()
+
+    def spawner(self, channel, limit):
+        return Spawner(self, channel, limit)
 
     def read_log(self, fd):
         with open(self.home / "send.log", "ab", buffering=0) as keep:
