@@ -76,7 +76,6 @@ part(struct send *s)
 {
 	int null = -1;
 
-	proc_die_with_parent();
 	sig_ignore(SIGHUP);
 	sig_ignore(SIGALRM);
 	sig_unblock_all();
@@ -285,9 +284,8 @@ start_child(struct send *s, struct active *a, const struct plan *p)
 		return r;
 	while (b->a != NULL)
 		b++;
-	b->pid = fork();
-	if (b->pid < 0) {
-		r = err_sys();
+	r = proc_fork(&b->pid);
+	if (r < 0) {
 		fd_close(&ends[0]);
 		fd_close(&ends[1]);
 		return r;

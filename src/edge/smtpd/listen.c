@@ -276,7 +276,6 @@ run_child(struct server *v, size_t slot)
 	int fd = -1;
 	int r;
 
-	proc_die_with_parent();
 	(void)sigprocmask(SIG_UNBLOCK, &v->term, NULL);
 	r = accept_one(v->listeners, &fd, &from);
 	if (r < 0) {

@@ -92,19 +92,20 @@ add_child(struct pool *p, size_t *slot)
 {
 	size_t i = find(p, 0);
 	pid_t pid;
+	int r;
 
 	if (i == p->slots)
 		return 1;
 	/* before the fork: the child may be busy before we are back */
 	(void)atomic_fetch_add(&p->board->spares, 1);
-	pid = fork();
+	r = proc_fork(&pid);
+	if (r < 0) {
+		(void)atomic_fetch_sub(&p->board->spares, 1);
+		return r;
+	}
 	if (pid == 0) {
 		*slot = i;
 		return 0;
-	}
-	if (pid < 0) {
-		(void)atomic_fetch_sub(&p->board->spares, 1);
-		return err_sys();
 	}
 	p->kids[i] = pid;
 	p->n++;
