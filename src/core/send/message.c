@@ -75,8 +75,9 @@ message_damaged(struct send *s, uint32_t slot, const char *why)
 	/* it says what was delivered already: it goes along */
 	if (e->has_note)
 		err_ignore(store_note_quarantine(s->store, e->id));
-	/* a qmail-clean that is lost is noticed elsewhere */
-	err_ignore(cleaner_ask(&s->cleaner, CLEAN_QUAR, e->id, why));
+	/* nobody would answer, and nobody ask again */
+	if (cleaner_ask(&s->cleaner, CLEAN_QUAR, e->id, why) < 0)
+		message_again(s, slot, STAGE_FRESH);
 }
 
 static void
