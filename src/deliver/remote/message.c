@@ -16,10 +16,11 @@ message_rewind(struct message *m)
 	m->at_end = false;
 }
 
-/* Fill buf from the file. A short read is the end of a regular file. */
+/* Fill buf from the file, which ends where nothing more is read. */
 static int
 read_file(struct message *m, struct span *piece)
 {
+	size_t got = 0;
 	ssize_t n;
 	char *p;
 
@@ -27,15 +28,18 @@ read_file(struct message *m, struct span *piece)
 	p = buf_room(&m->buf, MESSAGE_PIECE);
 	if (p == NULL)
 		return buf_err(&m->buf);
-	do
-		n = pread(m->fd, p, MESSAGE_PIECE, m->start + (off_t)m->at);
-	while (n < 0 && errno == EINTR);
+	do {
+		n = pread(m->fd, p + got, MESSAGE_PIECE - got,
+		    m->start + (off_t)(m->at + got));
+		if (n > 0)
+			got += (size_t)n;
+	} while ((n > 0 && got < MESSAGE_PIECE) || (n < 0 && errno == EINTR));
 	if (n < 0)
 		return err_sys();
-	buf_grew(&m->buf, (size_t)n);
+	buf_grew(&m->buf, got);
 	m->is_first = m->at == 0;
-	m->is_whole = m->is_first && n < MESSAGE_PIECE;
-	m->at_end = n < MESSAGE_PIECE;
+	m->is_whole = m->is_first && got < MESSAGE_PIECE;
+	m->at_end = got < MESSAGE_PIECE;
 	*piece = buf_span(&m->buf);
 	return 0;
 }
