@@ -131,6 +131,7 @@ send_stop(struct send *s, int code)
 	if (s->is_stopping)
 		return;
 	s->is_stopping = true;
+	s->must_hurry = true; /* perhaps there is nothing left to wait for */
 	attempt_stop(s);
 }
 
