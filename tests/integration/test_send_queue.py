@@ -653,3 +653,21 @@ def test_alrm_while_it_reads_the_queue(rig):
     with rig:
         rig.send.send_signal(signal.SIGALRM)
         rig.wait_empty()
+
+
+def test_a_qmail_clean_that_is_behind(rig):
+    """What was delivered and not removed would be delivered again if all were
+    killed: of that there is a bound."""
+    sent = [message(rig, b"s@x", [b"u@local.example"], n=ident() + i) for i in range(1500)]
+    message(rig, b"s@x", [b"last@local.example"], n=sent[-1] + 1)
+    with rig:
+        rig.clean.send_signal(signal.SIGSTOP)
+        try:
+            poll(lambda: len(rig.delivered) >= 900, "deliveries")
+            for _ in range(20):
+                say(rig, b"status\n")  # turns of the loop, in which more would be started
+            assert len(rig.started) <= 1000 + sum(rig.limits)
+        finally:
+            rig.clean.send_signal(signal.SIGCONT)
+        rig.wait_empty()
+    assert len(rig.delivered) == 1501

@@ -10,7 +10,12 @@
 #include "pipe.h"
 #include "sys/fd.h"
 
-enum { OUT_MAX = 64 * 1024 * 1024, ANSWERS = 4096, FIRST_CAP = 64 };
+enum {
+	OUT_MAX = 64 * 1024 * 1024,
+	ANSWERS = 4096,
+	FIRST_CAP = 64,
+	REMOVALS_MAX = 1000
+};
 
 static const char *const words[] = {
 	[CLEAN_FOOP] = "foop",
@@ -43,6 +48,19 @@ const char *
 cleaner_word(enum clean_verb verb)
 {
 	return words[verb];
+}
+
+bool
+cleaner_is_behind(const struct cleaner *c)
+{
+	return c->removals >= REMOVALS_MAX;
+}
+
+/* The envelope goes: then the message is not found again. */
+static bool
+is_removal(enum clean_verb verb)
+{
+	return verb == CLEAN_FOOP || verb == CLEAN_TODO;
 }
 
 /* A ring twice as large, its first request at 0. */
@@ -86,6 +104,8 @@ cleaner_ask(
 		return r; /* and the next flush fails */
 	c->asked[(c->first + c->n++) & (c->cap - 1)] =
 	    (struct request){ .id = id, .verb = verb, .reason = reason };
+	if (is_removal(verb))
+		c->removals++;
 	return 0;
 }
 
@@ -124,6 +144,8 @@ cleaner_ready(
 		q = c->asked[c->first];
 		c->first = (c->first + 1) & (c->cap - 1);
 		c->n--;
+		if (is_removal(q.verb))
+			c->removals--;
 		fn(ctx, &q, answers[i]);
 	}
 	return r;

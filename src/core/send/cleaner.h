@@ -29,6 +29,7 @@ struct cleaner {
 	struct buf out;
 	struct request *asked; /* a ring of cap, a power of two */
 	size_t cap, first, n;
+	size_t removals; /* of those asked: of envelopes */
 	size_t in_handle, out_handle;
 };
 
@@ -42,6 +43,13 @@ const char *cleaner_word(enum clean_verb verb);
 /* Ask; what fails here is answered by nobody. */
 int cleaner_ask(struct cleaner *c, enum clean_verb verb, uint64_t id,
     const char *reason) MUST_CHECK;
+
+/*
+ * Whether so many envelopes wait to be removed that nothing more should be
+ * delivered: what was delivered and not removed would be delivered again if
+ * both partners died.
+ */
+bool cleaner_is_behind(const struct cleaner *c);
 
 void cleaner_prepare(struct cleaner *c, struct wait *w);
 /* Write what can be written now. A failure: it has gone. */

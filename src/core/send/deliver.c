@@ -111,7 +111,7 @@ start_channel(struct send *s, enum channel c)
 void
 deliver_start(struct send *s)
 {
-	if (s->is_stopping)
+	if (s->is_stopping || cleaner_is_behind(&s->cleaner))
 		return;
 	start_channel(s, CHANNEL_LOCAL);
 	start_channel(s, CHANNEL_REMOTE);

@@ -317,11 +317,12 @@ hear_partners(struct send *s)
 static void
 tell_partners(struct send *s)
 {
+	/* first what was delivered, then what is to be */
+	if (cleaner_flush(&s->cleaner) < 0)
+		lose_cleaner(s);
 	for (size_t c = 0; c < CHANNELS; c++)
 		if (spawner_flush(&s->spawners[c]) < 0)
 			lose_spawner(s, &s->spawners[c]);
-	if (cleaner_flush(&s->cleaner) < 0)
-		lose_cleaner(s);
 }
 
 /* What had trouble is due again. */
@@ -382,7 +383,8 @@ prepare(struct send *s)
 	deliver_prepare(s);
 	for (size_t c = 0; c < CHANNELS; c++) {
 		spawner_prepare(&s->spawners[c], &s->wait);
-		if (spawner_has_room(&s->spawners[c]))
+		if (spawner_has_room(&s->spawners[c]) &&
+		    !cleaner_is_behind(&s->cleaner))
 			wait_for_heap(s, (enum heap)c);
 	}
 	wait_for_heap(s, HEAP_AGAIN);
