@@ -237,6 +237,7 @@ def test_flush_of_one_message(rig):
     assert ask(rig, f"flush {ids[-1]}") == "ok"
     poll(lambda: len(delivered(rig, "far.example")) == 4, "those in line")
     assert dest(rig, "other.example").until > 0
+    assert rig.lines("resumed") == ["resumed remote far.example"]
     # the one that had been tried is due later; but not if asked for
     assert ask(rig, f"flush {ids[0]}") == "ok"
     poll(lambda: len(delivered(rig, "far.example")) == 5, "that one too")
@@ -269,6 +270,7 @@ def test_success_ends_a_suspension(rig):
         let_go(rig, "far.example")
         rig.wait_log("end msg", 19)
     assert rig.log.count("suspended") == 1
+    assert rig.lines("resumed") == ["resumed remote far.example"]
 
 
 @pytest.mark.parametrize("text", [

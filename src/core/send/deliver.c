@@ -155,33 +155,34 @@ suspend(struct send *s, uint32_t d, enum channel c)
 	}
 }
 
+/* It is not left alone any more. */
 static void
-resumed(void *ctx, uint32_t d, enum channel c)
+resumed(void *ctx, uint32_t d)
 {
 	struct send *s = ctx;
-	const struct dest *p = dest_at(s->dests[c], d);
+	const struct dest *p = dest_at(s->dests[CHANNEL_REMOTE], d);
 	struct buf *b = journal_begin(&s->journal);
 
 	buf_puts(b, "resumed ");
-	buf_puts(b, verdict_channel(c));
+	buf_puts(b, verdict_channel(CHANNEL_REMOTE));
 	buf_putc(b, ' ');
 	log_safe(b, (struct span){ p->key, p->key_len });
 	journal_end(&s->journal);
 }
 
-static void
-resumed_remote(void *ctx, uint32_t d)
+void
+deliver_open(struct send *s)
 {
-	resumed(ctx, d, CHANNEL_REMOTE);
+	/* the local channel suspends nobody */
+	dests_tell(s->dests[CHANNEL_REMOTE], resumed, s);
 }
 
 void
 deliver_prepare(struct send *s)
 {
-	/* the local channel suspends nobody */
 	if (!s->is_stopping)
-		wait_until(&s->wait, dests_wake(s->dests[CHANNEL_REMOTE],
-					 clock_ms(), resumed_remote, s));
+		wait_until(
+		    &s->wait, dests_wake(s->dests[CHANNEL_REMOTE], clock_ms()));
 }
 
 /* Whether a result tells that the destination is there. */

@@ -51,6 +51,8 @@ struct dests {
 	uint32_t nactive;
 	bool is_fresh_next; /* whose turn it is */
 	int64_t wake_at;    /* clock_ms(); INT64_MAX */
+	dest_fn *resumed;   /* NULL: nobody wants to know */
+	void *ctx;
 };
 
 static uint32_t *
@@ -115,6 +117,13 @@ dests_new(struct dests **out, struct table *t, enum heap channel,
 	}
 	*out = ds;
 	return 0;
+}
+
+void
+dests_tell(struct dests *ds, dest_fn *fn, void *ctx)
+{
+	ds->resumed = fn;
+	ds->ctx = ctx;
 }
 
 void
@@ -541,6 +550,16 @@ count_failure(struct dests *ds, struct dest *p, int64_t began, int64_t now)
 	return true;
 }
 
+static void
+end_suspension(struct dests *ds, uint32_t d)
+{
+	struct dest *p = at(ds, d);
+
+	if (p->until != 0 && has_line(p) && ds->resumed != NULL)
+		ds->resumed(ds->ctx, d);
+	p->until = 0;
+}
+
 bool
 dest_end(struct dests *ds, uint32_t d, bool was_reached, int64_t began,
     int64_t now, struct span why)
@@ -553,7 +572,7 @@ dest_end(struct dests *ds, uint32_t d, bool was_reached, int64_t began,
 		ds->fresh_running--;
 	if (was_reached) {
 		p->failures = p->pauses = 0;
-		p->until = 0;
+		end_suspension(ds, d);
 		set_proven(ds, p, true);
 		if (p->window < ds->slots)
 			p->window++;
@@ -568,13 +587,13 @@ dest_end(struct dests *ds, uint32_t d, bool was_reached, int64_t began,
 static void
 resume(struct dests *ds, uint32_t d)
 {
-	ds->list[d].until = 0;
+	end_suspension(ds, d);
 	ds->list[d].window = 1;
 	place(ds, d);
 }
 
 int64_t
-dests_wake(struct dests *ds, int64_t now, dest_fn *fn, void *ctx)
+dests_wake(struct dests *ds, int64_t now)
 {
 	uint32_t next;
 
@@ -589,8 +608,6 @@ dests_wake(struct dests *ds, int64_t now, dest_fn *fn, void *ctx)
 				ds->wake_at = ds->list[d].until;
 			continue;
 		}
-		if (fn != NULL && has_line(&ds->list[d]))
-			fn(ctx, d);
 		resume(ds, d);
 	}
 	return ds->wake_at;

@@ -110,10 +110,13 @@ void dest_begin(struct dests *ds, uint32_t d);
 bool dest_end(struct dests *ds, uint32_t d, bool was_reached, int64_t began,
     int64_t now, struct span why);
 
-/* Let suspensions end whose time has come; when to call again. fn is told
- * of each, and may be NULL. */
+/* Call fn for each suspension that ends, for whatever reason, while somebody
+ * waits for it. */
 typedef void dest_fn(void *ctx, uint32_t d);
-int64_t dests_wake(struct dests *ds, int64_t now, dest_fn *fn, void *ctx);
+void dests_tell(struct dests *ds, dest_fn *fn, void *ctx);
+
+/* Let suspensions end whose time has come; when to call again. */
+int64_t dests_wake(struct dests *ds, int64_t now);
 /* Its suspension ends, if it is suspended. */
 void dest_pardon(struct dests *ds, uint32_t d);
 /* All suspensions end. */

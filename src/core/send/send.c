@@ -216,6 +216,7 @@ open_dests(struct send *s)
 			s->spawners[c].limit, s->controls.concurrency_dest,
 			c == CHANNEL_REMOTE) < 0)
 			refuse(s, "out of memory");
+	deliver_open(s);
 	refresh_ways(s, &t);
 }
 

@@ -180,6 +180,8 @@ void attempt_stop(struct send *s);
 
 /* --- deliver.c --- */
 
+/* The destinations are there: be told of them. */
+void deliver_open(struct send *s);
 void deliver_prepare(struct send *s);
 /* Start what is due and has room. */
 void deliver_start(struct send *s);

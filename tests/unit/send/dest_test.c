@@ -160,23 +160,23 @@ test_suspension(void **state)
 	assert_true(dest_is_suspended(b.ds, d));
 	assert_int_equal(dest_at(b.ds, d)->failures, 1);
 	assert_int_equal(start_all(&b, d), 0);
-	assert_in_range(dests_wake(b.ds, 2000, NULL, NULL), MINUTE, 62000);
+	assert_in_range(dests_wake(b.ds, 2000), MINUTE, 62000);
 	assert_int_equal(start_all(&b, d), 0);
 	/* one finds out, then it takes twice as long */
-	(void)dests_wake(b.ds, 100000, NULL, NULL);
+	(void)dests_wake(b.ds, 100000);
 	assert_int_equal(start_all(&b, d), 1);
 	assert_true(end(&b, d, false, 100000, 100100));
-	assert_in_range(dests_wake(b.ds, 100100, NULL, NULL),
-	    100100 + 2 * MINUTE, 100100 + 2 * MINUTE + 1000);
+	assert_in_range(dests_wake(b.ds, 100100), 100100 + 2 * MINUTE,
+	    100100 + 2 * MINUTE + 1000);
 	for (int64_t now = 1000000; now < 20000000; now += 2000000) {
-		(void)dests_wake(b.ds, now, NULL, NULL);
+		(void)dests_wake(b.ds, now);
 		assert_int_equal(start_all(&b, d), 1);
 		assert_true(end(&b, d, false, now, now));
 	}
 	assert_in_range(dest_at(b.ds, d)->until, 19000000 + PAUSE_MAX,
 	    19000000 + PAUSE_MAX + 1000);
 	/* back again */
-	(void)dests_wake(b.ds, 30000000, NULL, NULL);
+	(void)dests_wake(b.ds, 30000000);
 	assert_int_equal(start_all(&b, d), 1);
 	assert_false(end(&b, d, true, 30000000, 30000001));
 	assert_int_equal(start_all(&b, d), 2);
