@@ -152,9 +152,10 @@ store_note_quarantine(struct store *s, uint64_t id)
 	r = open_quarantine(s);
 	if (r == 0)
 		r = store_folder(s, s->info, "info", id, &at);
+	if (r < 0)
+		return r;
 	/* there may be more than one in the life of a message */
-	if (r == 0)
-		r = move_aside(s, at, id, ".info", clock_real_us());
+	r = move_aside(s, at, id, ".info", clock_real_us());
 	return err_is(r, ENOENT) ? 0 : r;
 }
 

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from rig import NOBODY, Rig, poll
+from rig import NOBODY, SPLIT, Rig, poll
 
 GOOD = 20
 
@@ -129,6 +129,25 @@ def test_damaged_note(tmp_path, harm):
         rig.wait_empty()
         assert len(poll(lambda: rig.lines("warning: "), "a warning")) == 1
         assert any(".info." in p.name for p in (rig.home / "queue/quarantine").iterdir())
+
+
+def test_damaged_note_that_stays(tmp_path):
+    """It goes with its message, not before."""
+    rig = Rig(tmp_path / "home")
+    rig.verdict = lambda d: ("Z", b"later\n")
+    with rig:
+        assert rig.inject(b"s@x", [b"a@local.example"]) == 0
+        rig.wait_log("deferral: ")
+        [n] = poll(lambda: rig.ids("info"), "there is a note")
+        rig.stop_send()
+        garbage(rig.file("info", n))
+        rig.verdict = lambda d: ("K", b"")
+        os.chmod(rig.home / "queue/quarantine", 0)
+        rig.start_send()
+        rig.wait_empty()
+        poll(lambda: not rig.ids("info"), "no note is left")
+        assert rig.lines("warning: ") == [
+            f"warning: damaged info/{n % SPLIT}/{n} could not be set aside; delivery begins anew"]
 
 
 def test_strangers_in_the_folders(tmp_path):

@@ -100,6 +100,16 @@ load_failed(struct send *s, uint32_t slot, int r)
 	message_again(s, slot, stage == STAGE_WAITING ? STAGE_FRESH : stage);
 }
 
+/* The note is damaged. One that stays has to be removed with its message. */
+static void
+set_note_aside(struct send *s, struct entry *e)
+{
+	e->has_note = store_note_quarantine(s->store, e->id) < 0;
+	journal_say_file(&s->journal, "warning: damaged ", "info", e->id,
+	    e->has_note ? " could not be set aside; delivery begins anew"
+			: " set aside; delivery begins anew");
+}
+
 struct active *
 message_load(struct send *s, uint32_t slot)
 {
@@ -114,11 +124,8 @@ message_load(struct send *s, uint32_t slot)
 	if (a != NULL)
 		r = active_load(a, e->id, s->store, s->controls.routes,
 		    &e->has_note, &bad_note);
-	if (bad_note) {
-		journal_say_file(&s->journal, "warning: damaged ", "info",
-		    e->id, " set aside; delivery begins anew");
-		err_ignore(store_note_quarantine(s->store, e->id));
-	}
+	if (bad_note)
+		set_note_aside(s, e);
 	if (r < 0) {
 		if (a != NULL)
 			give_spare(s, a);
