@@ -111,6 +111,17 @@ proc_end_of(int status)
 	return (struct proc_end){ PROC_EXITED, WEXITSTATUS(status) };
 }
 
+pid_t
+proc_reap(int *status)
+{
+	pid_t pid;
+
+	do
+		pid = waitpid(-1, status, WNOHANG);
+	while (pid < 0 && errno == EINTR);
+	return pid > 0 ? pid : 0;
+}
+
 int
 proc_wait(pid_t pid, struct proc_end *end)
 {

@@ -49,6 +49,9 @@ int proc_spawn(const struct proc_start *what, pid_t *pid) MUST_CHECK;
 /* Wait for one child. */
 int proc_wait(pid_t pid, struct proc_end *end) MUST_CHECK;
 
+/* A child that has ended, and its wait(2) status; 0: none has, by now. */
+pid_t proc_reap(int *status);
+
 /* What a wait(2) status says. */
 struct proc_end proc_end_of(int status);
 

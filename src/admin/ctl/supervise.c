@@ -7,7 +7,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -175,7 +174,7 @@ reap(struct crew *c)
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = proc_reap(&status)) > 0)
 		for (size_t i = 0; i < c->n; i++)
 			if (c->list[i].pid == pid) {
 				note_end(c, &c->list[i], proc_end_of(status));

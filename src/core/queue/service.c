@@ -13,7 +13,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -394,7 +393,7 @@ reap(struct service *s)
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+	while ((pid = proc_reap(&status)) > 0) {
 		struct proc_end end = proc_end_of(status);
 
 		for (size_t i = 0; i < WORKERS; i++) {

@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -439,7 +438,7 @@ bounce_reap(struct send *s)
 	pid_t pid;
 
 	/* the spawners may be our children too: they are no business here */
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = proc_reap(&status)) > 0)
 		for (size_t i = 0; i < BOUNCES_MAX; i++)
 			if (s->bounces[i].a != NULL && s->bounces[i].pid == pid)
 				end_child(s, &s->bounces[i], status);

@@ -15,7 +15,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -36,6 +35,7 @@
 #include "sys/file.h"
 #include "sys/home.h"
 #include "sys/log.h"
+#include "sys/proc.h"
 #include "sys/prog.h"
 #include "sys/sig.h"
 #include "sys/wait.h"
@@ -257,7 +257,7 @@ reap(struct rspawn *s)
 
 	while (sig_next(s->signals) != 0)
 		;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = proc_reap(&status)) > 0)
 		if (!pool_reaped(s->pool, pid, status, finish, s))
 			classic_reaped(&s->classic, pid, status, finish, s);
 }

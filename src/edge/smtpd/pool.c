@@ -5,7 +5,6 @@
 
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -248,7 +247,7 @@ pool_reap(struct pool *p)
 	int status;
 	pid_t pid;
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+	while ((pid = proc_reap(&status)) > 0) {
 		struct proc_end end = proc_end_of(status);
 
 		forget(p, pid, &end);

@@ -437,6 +437,25 @@ test_parent_died_before(void **state)
 	fd_close(&ends[0]);
 }
 
+static void
+test_reap(void **state)
+{
+	siginfo_t over;
+	int status = 0;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(proc_reap(&status), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		_exit(3);
+	assert_int_equal(waitid(P_PID, (id_t)pid, &over, WEXITED | WNOWAIT), 0);
+	assert_int_equal(proc_reap(&status), pid);
+	assert_int_equal(proc_end_of(status).value, 3);
+	assert_int_equal(proc_reap(&status), 0);
+}
+
 int
 main(void)
 {
@@ -451,6 +470,7 @@ main(void)
 		cmocka_unit_test(test_cwd),
 		cmocka_unit_test(test_as),
 		cmocka_unit_test(test_wait_for_nobody),
+		cmocka_unit_test(test_reap),
 		cmocka_unit_test(test_die_with_parent),
 		cmocka_unit_test(test_parent_died_before),
 	};
