@@ -8,9 +8,7 @@
 #include <stdlib.h>
 
 #include "base/buf.h"
-
-/* a room has no library: its file is taken whole */
-#include "../../src/deliver/local/dotqmail.c"
+#include "mail/dotqmail.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -9,13 +9,13 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "mail/dotqmail.h"
 #include "queue/envelope.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
 #include "sys/file.h"
 #include "sys/prog.h"
 
-#include "dotqmail.h"
 #include "local.h"
 #include "loop.h"
 #include "vars.h"

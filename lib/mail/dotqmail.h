@@ -3,8 +3,8 @@
  *
  * Contract local.md 1.3, 1.4. Pure.
  */
-#ifndef LOCAL_DOTQMAIL_H
-#define LOCAL_DOTQMAIL_H
+#ifndef MAIL_DOTQMAIL_H
+#define MAIL_DOTQMAIL_H
 
 #include <stdbool.h>
 #include <stddef.h>

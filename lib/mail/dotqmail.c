@@ -1,7 +1,7 @@
 /*
  * dotqmail - .qmail files: see dotqmail.h
  */
-#include "dotqmail.h"
+#include "mail/dotqmail.h"
 
 #include "base/ascii.h"
 

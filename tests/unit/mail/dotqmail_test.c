@@ -8,8 +8,7 @@
 
 #include <cmocka.h>
 
-/* a room has no library: its file is taken whole */
-#include "../../../src/deliver/local/dotqmail.c"
+#include "mail/dotqmail.h"
 
 /* a span in a table, where SPAN() is no constant */
 #define LIT(s) \
