@@ -9,7 +9,7 @@
 
 enum { NAME_LIMIT = 256 };
 
-/* Append the whole of control/name to all. */
+/* Append the whole of the file to all. */
 static int
 read_file(const char *name, struct buf *all)
 {
@@ -17,7 +17,8 @@ read_file(const char *name, struct buf *all)
 	const char *p;
 	int r;
 
-	buf_puts(&path, "control/");
+	if (span_find(span_cstr(name), '/') == span_cstr(name).len)
+		buf_puts(&path, "control/");
 	buf_puts(&path, name);
 	r = buf_cstr(&path, &p);
 	if (r == 0)

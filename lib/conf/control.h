@@ -2,7 +2,8 @@
  * control - the files in control/, read as qmail has always read them
  *
  * Contract edges.md 0.1, queue.md 4.1. All paths are below the current
- * directory, which is the home directory; name is a file in control/.
+ * directory, which is the home directory; name is a file in control/ or,
+ * if there is a slash in it, a path: users/ has files of this kind, too.
  * Everything returns 0, E_ABSENT when the file does not exist, or why it
  * cannot be read; E_ABSENT leaves the result as it was.
  */
