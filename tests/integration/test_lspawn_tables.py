@@ -11,7 +11,7 @@ from accounts import System, needs_accounts
 from facteur import BIN
 from lspawn_rig import ID, Lspawn
 from sendkit import denying
-from test_newu import cdb, newu
+from test_newu import cdb, needs_cdb, newu
 
 SAID = "did 1+0+0\nand more"
 
@@ -99,6 +99,41 @@ def test_longest_wildcard(shared, local, owner):
             "DSorry, no mailbox here by that name. (#5.1.1)\n"
     else:
         assert assigned(shared, local) == owner
+
+
+def made_by_tinycdb(path, records):
+    dump = b"".join(b"+%d,%d:%s->%s\n" % (len(k), len(v), k, v)
+                    for k, v in records)
+    subprocess.run(["cdb", "-c", path], input=dump + b"\n", check=True)
+
+
+def made_here(path, records):
+    path.write_bytes(cdb(records))
+
+
+@pytest.mark.parametrize("make", [
+    made_here, pytest.param(made_by_tinycdb, marks=needs_cdb)])
+def test_l59_files_of_other_makers(shared, make):
+    """users/cdb is a format: vpopmail and others write and read it."""
+    def record(*fields):
+        uid = b"%d" % shared.uid
+        return b"\0".join([fields[0], uid, uid, b"/h", *fields[1:]])
+    path = shared.home / "users/cdb"
+    path.unlink(missing_ok=True)
+    make(path, [(b"!joe\0", record(b"joe", b"", b"")),
+                (b"!joe-", record(b"joe", b"-", b"")),
+                (b"!joe-list-", record(b"joe", b"-", b"L-")),
+                (b"!dom.test-", record(b"virtual", b"-", b"")),
+                *((b"!user%d\0" % i, record(b"user%d" % i, b"", b""))
+                  for i in range(500)),
+                (b"!", record(b"alias", b"-", b"")), (b"", b"-")])
+    assert {local: assigned(shared, local) for local in (
+        "joe", "joe-", "joe-A", "Joe-List-FoO", "dom.test-Bob", "USER499",
+        "user500", "bill")} == {
+        "joe": "joe//", "joe-": "joe/-/", "joe-A": "joe/-/A",
+        "Joe-List-FoO": "joe/-/L-FoO", "dom.test-Bob": "virtual/-/Bob",
+        "USER499": "user499//", "user500": "alias/-/user500",
+        "bill": "alias/-/bill"}
 
 
 def test_only_bytes_that_end_wildcards_are_tried(shared):

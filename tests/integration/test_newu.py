@@ -87,7 +87,18 @@ def test_56_assign(home):
     assert files(home / "users") == ["assign", "cdb"]
 
 
-@pytest.mark.skipif(not shutil.which("cdb"), reason="needs tinycdb's cdb")
+needs_cdb = pytest.mark.skipif(not shutil.which("cdb"),
+                               reason="needs tinycdb's cdb")
+
+
+def query(path, key):
+    """What tinycdb finds; None: nothing."""
+    done = subprocess.run(["cdb", "-q", path, key], capture_output=True)
+    assert done.returncode in (0, 100), done
+    return done.stdout if done.returncode == 0 else None
+
+
+@needs_cdb
 def test_56_seen_by_another_program(home):
     assert newu(home, ASSIGN).returncode == 0
     dump = subprocess.run(["cdb", "-d", home / "users/cdb"],
@@ -97,6 +108,12 @@ def test_56_seen_by_another_program(home):
         b"+5,23:!joe-->joe\x00503\x0078\0/home/joe\0-\0\n"
         b"+1,35:!->alias\x007790\x002108\0/var/qmail/alias\0-\0\n"
         b"+0,1:->-\n\n")
+    # a key with a NUL is no argument
+    path = home / "users/cdb"
+    assert query(path, "!joe-") == b"joe\x00503\x0078\0/home/joe\0-\0"
+    assert query(path, "!") == b"alias\x007790\x002108\0/var/qmail/alias\0-\0"
+    assert query(path, "") == b"-"
+    assert query(path, "!joe") is None
 
 
 def test_many_are_like_the_reference(home):
@@ -216,6 +233,17 @@ def test_68_newmrh(home):
         (b"foo.com", b""), (b"last", b"")])
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
     assert files(home / "control") == ["morercpthosts", "morercpthosts.cdb"]
+
+
+@needs_cdb
+def test_68_seen_by_another_program(home):
+    (home / "control/morercpthosts").write_bytes(b"Foo.COM\n.Bar.org\n")
+    assert run("qmail-newmrh", home).returncode == 0
+    path = home / "control/morercpthosts.cdb"
+    dump = subprocess.run(["cdb", "-d", path], capture_output=True, check=True)
+    assert dump.stdout == b"+7,0:foo.com->\n+8,0:.bar.org->\n\n"
+    assert query(path, "foo.com") == query(path, ".bar.org") == b""
+    assert query(path, "Foo.COM") is None
 
 
 def test_newmrh_empty(home):
