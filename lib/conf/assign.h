@@ -2,7 +2,7 @@
  * assign - who owns a local address: users/assign, users/cdb, and records
  *
  * Contract local.md 2.1 to 2.4, queue.md 5.5. qmail-newu compiles
- * users/assign into users/cdb; qmail-lspawn asks users/cdb; an address not
+ * users/assign into users/cdb; qmail-lsched asks users/cdb; an address not
  * found there is qmail-getpw's, whose answer is a record of the same six
  * fields. Pure functions but for the lookup, which reads a mapped file.
  */

@@ -92,7 +92,7 @@ wire_next(struct span *in, size_t max, struct frame *out)
 	if (in->len - LENGTH < len)
 		return E_EOF;
 	type = (unsigned char)in->p[LENGTH + 1];
-	if (in->p[LENGTH] != WIRE_V || type < WIRE_HELLO || type > WIRE_ACCOUNT)
+	if (in->p[LENGTH] != WIRE_V || type < WIRE_HELLO || type > WIRE_GONE)
 		return E_SYNTAX;
 	*out = (struct frame){ .type = (enum wire_type)type,
 		.rest = { in->p + WIRE_HEAD, len + LENGTH - WIRE_HEAD } };

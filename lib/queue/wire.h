@@ -22,15 +22,18 @@
 enum { WIRE_V = 1, WIRE_HEAD = 6 };
 
 enum wire_type {
-	WIRE_HELLO = 1,  /* spawner to send: limit */
-	WIRE_JOB = 2,    /* send to spawner: struct job */
-	WIRE_RESULT = 3, /* spawner to send: struct verdict... */
-	WIRE_SUBMIT = 4, /* client to queue: envelope, size; bytes follow */
-	WIRE_TAKEN = 5,  /* queue to client: code, id, qp, text */
-	WIRE_WORK = 6,   /* spawner to worker: a delivery; a descriptor */
-	WIRE_DONE = 7,   /* worker to spawner: how it ended */
-	WIRE_ASK = 8,    /* lspawn to getpw: local part */
-	WIRE_ACCOUNT = 9 /* getpw to lspawn: exit code, record */
+	WIRE_HELLO = 1,   /* spawner to send: limit */
+	WIRE_JOB = 2,     /* send to spawner: struct job */
+	WIRE_RESULT = 3,  /* spawner to send: struct verdict... */
+	WIRE_SUBMIT = 4,  /* client to queue: envelope, size; bytes follow */
+	WIRE_TAKEN = 5,   /* queue to client: code, id, qp, text */
+	WIRE_WORK = 6,    /* spawner to worker: a delivery; a descriptor */
+	WIRE_DONE = 7,    /* worker to spawner: how it ended */
+	WIRE_ASK = 8,     /* lsched to getpw: local part */
+	WIRE_ACCOUNT = 9, /* getpw to lsched: exit code, record */
+	WIRE_START = 10,  /* lsched to lspawn: struct worker_order; a socket */
+	WIRE_KILL = 11,   /* lsched to lspawn: struct worker_order */
+	WIRE_GONE = 12    /* lspawn to lsched: struct worker_end */
 };
 
 /* Begin a frame in b, which may hold earlier frames; end it. */

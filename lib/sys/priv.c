@@ -68,31 +68,39 @@ priv_group(const char *name, gid_t *gid)
 	return 0;
 }
 
-/* Whether real, effective and saved ids are all these. */
+/* Whether real, effective and saved ids are these. */
 static bool
-is_all(uid_t uid, gid_t gid)
+is_all(uid_t uid, gid_t gid, gid_t effective)
 {
 	uid_t ru, eu, su;
 	gid_t rg, eg, sg;
 
 	return getresuid(&ru, &eu, &su) == 0 && ru == uid && eu == uid &&
 	       su == uid && getresgid(&rg, &eg, &sg) == 0 && rg == gid &&
-	       eg == gid && sg == gid;
+	       eg == effective && sg == gid;
+}
+
+int
+priv_drop_with(uid_t uid, gid_t gid, gid_t effective)
+{
+	if (setgroups(1, &gid) < 0 || setresgid(gid, effective, gid) < 0 ||
+	    setresuid(uid, uid, uid) < 0)
+		return err_sys();
+	/* trust nobody: look at the result, and try to go back */
+	if (!is_all(uid, gid, effective) ||
+	    (uid != 0 && (setuid(0) == 0 || seteuid(0) == 0)))
+		abort();
+	return 0;
 }
 
 int
 priv_drop(uid_t uid, gid_t gid)
 {
-	if (!priv_is_root())
-		return is_all(uid, gid) ? 0 : err_of(EPERM);
-	if (setgroups(1, &gid) < 0 || setresgid(gid, gid, gid) < 0 ||
-	    setresuid(uid, uid, uid) < 0)
+	if (priv_is_root())
+		return priv_drop_with(uid, gid, gid);
+	if (setresgid(gid, gid, gid) < 0)
 		return err_sys();
-	/* trust nobody: look at the result, and try to go back */
-	if (!is_all(uid, gid) ||
-	    (uid != 0 && (setuid(0) == 0 || seteuid(0) == 0)))
-		abort();
-	return 0;
+	return is_all(uid, gid, gid) ? 0 : err_of(EPERM);
 }
 
 /* The line people know: no program name. */

@@ -25,10 +25,16 @@ int priv_group(const char *name, gid_t *gid) MUST_CHECK;
 
 /*
  * Become uid and gid for good: groups {gid}, then gid, then uid, then
- * verify that there is no way back. Works without root only when uid and
- * gid are what the process already is.
+ * verify that there is no way back. Works without root only when uid is
+ * what the process already is, and gid its real one at least.
  */
 int priv_drop(uid_t uid, gid_t gid) MUST_CHECK;
+
+/*
+ * As root: the same, but with another effective gid, the rights of which
+ * priv_drop(uid, gid) later gives up for good.
+ */
+int priv_drop_with(uid_t uid, gid_t gid, gid_t effective) MUST_CHECK;
 
 /*
  * The same for accounts a program cannot do without: if there is none, exit

@@ -72,6 +72,18 @@ execute(char *const argv[])
 	return errno;
 }
 
+static int
+drop(const struct proc_start *what)
+{
+	const struct proc_id *as = what->as;
+
+	if (as == NULL)
+		return 0;
+	return what->effective == 0
+		   ? priv_drop(as->uid, as->gid)
+		   : priv_drop_with(as->uid, as->gid, what->effective);
+}
+
 static void NORETURN
 become(const struct proc_start *what)
 {
@@ -81,7 +93,7 @@ become(const struct proc_start *what)
 		_exit(EXIT_SOFT);
 	if (what->cwd != NULL && chdir(what->cwd) < 0)
 		_exit(EXIT_SOFT);
-	if (what->as != NULL && priv_drop(what->as->uid, what->as->gid) < 0)
+	if (drop(what) < 0)
 		_exit(EXIT_SOFT);
 	undo_ours();
 	r = err_of(execute((char *const *)(uintptr_t)what->argv));

@@ -35,6 +35,7 @@ struct proc_start {
 	const char *const *argv;   /* argv[0] with a slash: a path; else PATH */
 	const struct proc_fd *fds; /* may be NULL; the rest is close-on-exec */
 	const struct proc_id *as;  /* become this for good; NULL: stay */
+	gid_t effective;           /* for now, beside as->gid; 0: not */
 	const char *cwd;           /* NULL: stay */
 	int noexec;                /* see proc_spawn(); 0: 120 and 126 */
 };

@@ -89,6 +89,19 @@ while True:
 '''
 
 
+def children_of(pid):
+    """{pid: argv} of the direct children."""
+    found = {}
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        for child in (task / "children").read_text().split():
+            try:
+                argv = Path(f"/proc/{child}/cmdline").read_bytes()
+                found[int(child)] = argv.decode().split("\0")
+            except OSError:
+                pass
+    return found
+
+
 class Lspawn:
     """qmail-lspawn in a home of its own.
 
@@ -96,7 +109,8 @@ class Lspawn:
     one it runs as a single user, which is nobody when the test is root.
     """
 
-    def __init__(self, system=None, stub=STUB, default="./Mailbox", env=None):
+    def __init__(self, system=None, stub=STUB, default="./Mailbox", env=None,
+                 prepare=None):
         self.system = system
         if system:
             self.top, self.home = system.top, system.home
@@ -124,6 +138,8 @@ class Lspawn:
                     "STUB_TOP": str(self.top), "MARKER": "passed on",
                     **(env or {})}
         self.results, self.buf, self.jobs = {}, b"", 0
+        if prepare:
+            prepare(self)
         self.start(default)
 
     def program(self, name, text):
@@ -231,17 +247,19 @@ class Lspawn:
     def release(self, name):
         (self.top / name).touch()
 
+    def scheduler(self):
+        """The pid of qmail-lsched."""
+        [pid] = [p for p, argv in children_of(self.process.pid).items()
+                 if argv[0].endswith("qmail-lsched")]
+        return pid
+
     def children(self):
-        """{pid: argv[0]} of the direct children."""
-        pid = self.process.pid
-        found = {}
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            for child in (task / "children").read_text().split():
-                try:
-                    argv = Path(f"/proc/{child}/cmdline").read_bytes()
-                    found[int(child)] = argv.decode().split("\0")
-                except OSError:
-                    pass
+        """{pid: argv} of what qmail-lspawn and qmail-lsched have started."""
+        found = children_of(self.process.pid)
+        for pid, argv in list(found.items()):
+            if argv[0].endswith("qmail-lsched"):
+                del found[pid]
+                found.update(children_of(pid))
         return found
 
     def workers(self):

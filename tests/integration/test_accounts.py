@@ -87,6 +87,7 @@ def test_each_program_has_its_account(system):
     assert uids.pop("qmail-local", {(JOE,) * 4}) == {(JOE,) * 4}
     assert uids.pop("qmail-getpw", {(QMAILP,) * 4}) == {(QMAILP,) * 4}
     assert uids == {
+        "qmail-lsched": {(QMAILP,) * 4},
         "qmail-queue": {(QMAILQ,) * 4}, "qmail-clean": {(QMAILQ,) * 4},
         "qmail-send": {(QMAILS,) * 4}, "qmail-rspawn": {(QMAILR,) * 4},
         "qmail-smtpd": {(QMAILD,) * 4}}

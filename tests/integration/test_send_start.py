@@ -193,10 +193,10 @@ def test_closed_descriptors(home):
 
 def test_the_real_ones(home):
     """From start to TERM, with the programs themselves."""
-    for name in (*PARTNERS, "qmail-send"):
+    for name in (*PARTNERS, "qmail-send", "qmail-lsched"):
         if not (BIN / name).exists():
             pytest.skip(f"{name} is not built")
-        (home.path / "bin" / name).unlink()
+        (home.path / "bin" / name).unlink(missing_ok=True)
         shutil.copy(BIN / name, home.path / "bin")
     if os.geteuid() == 0:
         for q in home.path.rglob("*"):

@@ -53,8 +53,9 @@ static const struct {
 };
 
 static const char *const programs[] = { "bin/qmail-queue", "bin/qmail-start",
-	"bin/qmail-send", "bin/qmail-lspawn", "bin/qmail-rspawn",
-	"bin/qmail-clean", "bin/qmail-local", "bin/qmail-remote", NULL };
+	"bin/qmail-send", "bin/qmail-lspawn", "bin/qmail-lsched",
+	"bin/qmail-rspawn", "bin/qmail-clean", "bin/qmail-local",
+	"bin/qmail-remote", NULL };
 
 static void
 check_me(void)

@@ -13,7 +13,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -76,20 +75,6 @@ find_identities(struct identities *ids)
 	ids->send = (struct identity){ s, qmail, qmail };
 }
 
-/* Become as; no way back to root is left. */
-static int
-become(const struct identity *as)
-{
-	if (setgroups(1, &as->real) < 0 ||
-	    setresgid(as->real, as->effective, as->real) < 0 ||
-	    setresuid(as->uid, as->uid, as->uid) < 0)
-		return err_sys();
-	if (geteuid() != as->uid || getegid() != as->effective ||
-	    (as->uid != 0 && (setuid(0) == 0 || seteuid(0) == 0)))
-		abort();
-	return 0;
-}
-
 /* --- programs --- */
 
 /*
@@ -106,7 +91,7 @@ run(const struct program *p, unsigned int keep)
 	if (p->cwd != NULL && chdir(p->cwd) < 0)
 		return err_sys();
 	if (p->as != NULL)
-		r = become(p->as);
+		r = priv_drop_with(p->as->uid, p->as->real, p->as->effective);
 	if (r < 0)
 		return r;
 	sig_default(SIGPIPE);

@@ -1,6 +1,6 @@
-# qmail-lspawn: gives messages to the accounts that own their recipients
+# qmail-lspawn: starts the processes that deliver, as the owners of mail
 program = qmail-lspawn
-uses    = queue conf sys base
+uses    = queue sys base
 runs_as = root
 owner   = root:qmail
 mode    = 0755

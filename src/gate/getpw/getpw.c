@@ -1,7 +1,7 @@
 /*
  * qmail-getpw - say who owns a local address
  *
- * Run by:   qmail-lspawn(8), one process for all questions; or by hand
+ * Run by:   qmail-lsched(8), one process for all questions; or by hand
  * Runs as:  qmailp; needs no privilege. The system's account library, with
  *           whatever it loads and whomever it asks, runs here and not in a
  *           program of root

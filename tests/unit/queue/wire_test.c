@@ -74,7 +74,7 @@ test_bad_heads(void **state)
 		{ "length 1", { "\1\0\0\0\1\1", 6 }, E_SYNTAX },
 		{ "version 2", { "\2\0\0\0\2\1", 6 }, E_SYNTAX },
 		{ "type 0", { "\2\0\0\0\1\0", 6 }, E_SYNTAX },
-		{ "type 10", { "\2\0\0\0\1\12", 6 }, E_SYNTAX },
+		{ "type 13", { "\2\0\0\0\1\15", 6 }, E_SYNTAX },
 		{ "too long", { "\xff\xff\xff\xff\1\1", 6 }, E_TOOBIG },
 		{ "no fields", { "\2\0\0\0\1\1", 6 }, 0 },
 	};

@@ -3,8 +3,8 @@
  *
  * Contract queue.md 5.4.
  */
-#ifndef LSPAWN_REPORT_H
-#define LSPAWN_REPORT_H
+#ifndef LSCHED_REPORT_H
+#define LSCHED_REPORT_H
 
 #include <stdint.h>
 

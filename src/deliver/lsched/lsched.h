@@ -1,13 +1,13 @@
 /*
- * lspawn - what the parts of qmail-lspawn share
+ * lsched - what the parts of qmail-lsched share
  *
  * A JOB of qmail-send is an order; each of its recipients is a task. A task
  * goes from users_find(), which learns whose it is, to pool_add(), which
  * has a worker of that account deliver it, and ends at task_end(). When all
  * tasks of an order have ended its RESULT is written and it is gone.
  */
-#ifndef LSPAWN_H
-#define LSPAWN_H
+#ifndef LSCHED_H
+#define LSCHED_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -20,13 +20,13 @@
 #include "conf/cdb.h"
 #include "queue/job.h"
 #include "queue/store.h"
+#include "queue/worker.h"
 #include "sys/file.h"
 #include "sys/proc.h"
 #include "sys/wait.h"
 
 enum {
 	ORDERS_MAX = JOBS_MAX,   /* announced to qmail-send */
-	WORKERS_MAX = 200,       /* processes at once */
 	WORKERS_PER_UID = 20,    /* of them one user's */
 	IDLE_MS = 60 * 1000,     /* an idle worker is kept so long */
 	GRACE_MS = 10 * 1000,    /* to go away when told to */
@@ -71,8 +71,8 @@ TAILQ_HEAD(orders, order);
 
 /* One process qmail-local, bound to one account for its life. */
 struct worker {
-	pid_t pid; /* 0: the slot is free */
-	int fd;    /* -1: told to go; killed if it has not at `since` */
+	bool is_used; /* else the slot is free */
+	int fd;       /* -1: told to go; killed if it has not at `since` */
 	struct proc_id id;
 	struct task *task; /* NULL: idle, from `since` on */
 	int64_t since;
@@ -81,13 +81,12 @@ struct worker {
 	size_t handle;
 };
 
-struct lspawn {
-	bool is_root;
-	uid_t uid;            /* whose all mail is unless we are root */
+struct lsched {
+	bool is_any;          /* qmail-lspawn can become any account */
+	uid_t uid;            /* whose all mail is otherwise */
 	struct span fallback; /* the default delivery */
 	struct store *store;
-	struct proc_id qmailp;
-	int null_fd, signal_fd;
+	int signal_fd;
 
 	/* orders */
 	struct orders orders;
@@ -113,27 +112,27 @@ struct lspawn {
 	struct tasks ready;
 	bool is_changed; /* something may be possible that was not */
 	struct worker worker[WORKERS_MAX];
-	struct buf done;
+	struct buf done, order, gone;
+	size_t lspawn; /* handle of the socket to qmail-lspawn */
 };
 
 /* orders.c: read what qmail-send wants; end a task; tell qmail-send. */
-void orders_read(struct lspawn *s);
-void task_end(struct lspawn *s, struct task *t, char letter, const char *text);
+void orders_read(struct lsched *s);
+void task_end(struct lsched *s, struct task *t, char letter, const char *text);
 void task_report(
-    struct lspawn *s, struct task *t, uint32_t code, struct span output);
-void orders_write(struct lspawn *s);
+    struct lsched *s, struct task *t, uint32_t code, struct span output);
+void orders_write(struct lsched *s);
 
 /* users.c: whose is it? Ends in pool_add() or task_end(). */
-void users_find(struct lspawn *s, struct task *t);
-void users_prepare(struct lspawn *s, struct wait *w);
-void users_ready(struct lspawn *s, const struct wait *w);
-void users_gone(struct lspawn *s, pid_t pid);
+void users_find(struct lsched *s, struct task *t);
+void users_prepare(struct lsched *s, struct wait *w);
+void users_ready(struct lsched *s, const struct wait *w);
+void users_gone(struct lsched *s, pid_t pid);
 
 /* pool.c: deliver it. Ends in task_end(). */
-void pool_add(struct lspawn *s, struct task *t);
-void pool_prepare(struct lspawn *s, struct wait *w);
-void pool_ready(struct lspawn *s, const struct wait *w);
-void pool_gone(struct lspawn *s, pid_t pid, struct proc_end end);
-void pool_run(struct lspawn *s);
+void pool_add(struct lsched *s, struct task *t);
+void pool_prepare(struct lsched *s, struct wait *w);
+void pool_ready(struct lsched *s, const struct wait *w);
+void pool_run(struct lsched *s);
 
 #endif

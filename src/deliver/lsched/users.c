@@ -5,10 +5,11 @@
  * it is one process, asked over pipes, and nobody else waits for it.
  */
 #include <signal.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "conf/assign.h"
-#include "lspawn.h"
+#include "lsched.h"
 #include "queue/wire.h"
 #include "report.h"
 #include "sys/clock.h"
@@ -17,7 +18,7 @@
 
 /* Only root can become somebody else. */
 static void
-refuse_uid(struct lspawn *s, struct task *t, uid_t uid)
+refuse_uid(struct lsched *s, struct task *t, uid_t uid)
 {
 	struct buf words = BUF_INIT(256);
 	const char *text;
@@ -33,19 +34,21 @@ refuse_uid(struct lspawn *s, struct task *t, uid_t uid)
 
 /* The owner is known: compose what its worker is told. */
 static void
-found(struct lspawn *s, struct task *t, const struct account *a)
+found(struct lsched *s, struct task *t, const struct account *a)
 {
 	size_t begun;
 
-	if (a->uid == 0) {
+	if (a->uid == 0 || (s->is_any && a->gid == 0)) {
 		task_report(s, t, LOCAL_ROOT, SPAN(""));
 		return;
 	}
-	if (!s->is_root && a->uid != s->uid) {
+	if (!s->is_any && a->uid != s->uid) {
 		refuse_uid(s, t, a->uid);
 		return;
 	}
-	t->id = (struct proc_id){ .uid = a->uid, .gid = a->gid };
+	/* a private system's one user has one group, whatever is assigned */
+	t->id = (struct proc_id){ .uid = a->uid,
+		.gid = s->is_any ? a->gid : getgid() };
 	begun = wire_begin(&t->bytes, WIRE_WORK);
 	wire_put_bytes(&t->bytes, a->user);
 	wire_put_bytes(&t->bytes, a->home);
@@ -66,7 +69,7 @@ found(struct lspawn *s, struct task *t, const struct account *a)
 
 /* Have the current users/cdb open, or none if there is none. */
 static int
-refresh(struct lspawn *s)
+refresh(struct lsched *s)
 {
 	struct file_stamp now;
 	int r = file_stamp(FILE_CWD, "users/cdb", &now);
@@ -84,7 +87,7 @@ refresh(struct lspawn *s)
 
 /* Whether the recipient was dealt with. */
 static bool
-find_assigned(struct lspawn *s, struct task *t)
+find_assigned(struct lsched *s, struct task *t)
 {
 	struct account a;
 	int r = refresh(s);
@@ -110,7 +113,7 @@ find_assigned(struct lspawn *s, struct task *t)
 /* The cache ignores case, as accounts do; the extension, which does not, is
  * the end of what is asked for. */
 static bool
-find_cached(struct lspawn *s, struct task *t)
+find_cached(struct lsched *s, struct task *t)
 {
 	struct account a;
 	struct span record;
@@ -128,7 +131,7 @@ find_cached(struct lspawn *s, struct task *t)
 
 /* All of a cache is as old as its first entry. */
 static void
-remember(struct lspawn *s, struct span local, struct span record)
+remember(struct lsched *s, struct span local, struct span record)
 {
 	if (s->cache == NULL) {
 		s->cache = map_new();
@@ -142,7 +145,7 @@ remember(struct lspawn *s, struct span local, struct span record)
 /* --- asking qmail-getpw --- */
 
 static int
-start_getpw(struct lspawn *s)
+start_getpw(struct lsched *s)
 {
 	static const char *const argv[] = { "bin/qmail-getpw", "--resident",
 		NULL };
@@ -154,9 +157,11 @@ start_getpw(struct lspawn *s)
 	if (r == 0) {
 		const struct proc_fd fds[] = { { questions[0], 0 },
 			{ answers[1], 1 }, { -1, -1 } };
-		const struct proc_start what = { .argv = argv,
-			.fds = fds,
-			.as = s->is_root ? &s->qmailp : NULL };
+		/* the same account, without the right to read messages */
+		const struct proc_id id = { .uid = getuid(), .gid = getgid() };
+		const struct proc_start what = {
+			.argv = argv, .fds = fds, .as = &id
+		};
 
 		r = proc_spawn(&what, &s->getpw);
 	}
@@ -174,7 +179,7 @@ start_getpw(struct lspawn *s)
 
 /* Have done with this qmail-getpw. What it was asked will be asked again. */
 static void
-stop_getpw(struct lspawn *s)
+stop_getpw(struct lsched *s)
 {
 	struct task *t;
 
@@ -192,7 +197,7 @@ stop_getpw(struct lspawn *s)
 }
 
 static void
-fail_first(struct lspawn *s)
+fail_first(struct lsched *s)
 {
 	struct task *t = TAILQ_FIRST(&s->asking);
 
@@ -205,7 +210,7 @@ fail_first(struct lspawn *s)
 /* It died, or talks nonsense. The first question may be why; and one that
  * never answered will not do better the next time. */
 static void
-lose_getpw(struct lspawn *s)
+lose_getpw(struct lsched *s)
 {
 	bool has_answered = s->has_answered;
 
@@ -217,7 +222,7 @@ lose_getpw(struct lspawn *s)
 }
 
 static int
-ask(struct lspawn *s, struct task *t)
+ask(struct lsched *s, struct task *t)
 {
 	size_t begun = wire_begin(&t->bytes, WIRE_ASK);
 	int r;
@@ -233,7 +238,7 @@ ask(struct lspawn *s, struct task *t)
 
 /* Ask as much as the pipe takes without waiting. */
 static void
-ask_more(struct lspawn *s)
+ask_more(struct lsched *s)
 {
 	struct task *t;
 
@@ -254,7 +259,7 @@ ask_more(struct lspawn *s)
 
 /* One answer, for the first of those asked. E_SYNTAX when it makes none. */
 static int
-take_answer(struct lspawn *s, struct frame *f)
+take_answer(struct lsched *s, struct frame *f)
 {
 	struct task *t = TAILQ_FIRST(&s->asked);
 	uint32_t code = wire_get_u32(f);
@@ -277,7 +282,7 @@ take_answer(struct lspawn *s, struct frame *f)
 }
 
 static void
-read_answers(struct lspawn *s)
+read_answers(struct lsched *s)
 {
 	size_t got = 0;
 	struct span rest;
@@ -303,7 +308,7 @@ read_answers(struct lspawn *s)
 /* --- the parts of the loop --- */
 
 void
-users_find(struct lspawn *s, struct task *t)
+users_find(struct lsched *s, struct task *t)
 {
 	if (find_assigned(s, t) || find_cached(s, t))
 		return;
@@ -316,7 +321,7 @@ users_find(struct lspawn *s, struct task *t)
 }
 
 void
-users_prepare(struct lspawn *s, struct wait *w)
+users_prepare(struct lsched *s, struct wait *w)
 {
 	const struct task *t;
 
@@ -328,7 +333,7 @@ users_prepare(struct lspawn *s, struct wait *w)
 }
 
 void
-users_ready(struct lspawn *s, const struct wait *w)
+users_ready(struct lsched *s, const struct wait *w)
 {
 	const struct task *t;
 	int64_t now;
@@ -346,7 +351,7 @@ users_ready(struct lspawn *s, const struct wait *w)
 }
 
 void
-users_gone(struct lspawn *s, pid_t pid)
+users_gone(struct lsched *s, pid_t pid)
 {
 	/* the end of its answers tells the rest */
 	if (pid == s->getpw)

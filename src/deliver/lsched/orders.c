@@ -1,11 +1,11 @@
 /*
- * orders - what qmail-send wants and what it hears: see lspawn.h
+ * orders - what qmail-send wants and what it hears: see lsched.h
  */
 #include <errno.h>
 
 #include "base/err.h"
 #include "base/mem.h"
-#include "lspawn.h"
+#include "lsched.h"
 #include "queue/job.h"
 #include "report.h"
 #include "sys/clock.h"
@@ -16,7 +16,7 @@ enum { READ_PIECE = 64 * 1024 };
 
 /* All tasks have a verdict: say so and forget. */
 static void
-close_order(struct lspawn *s, struct order *o)
+close_order(struct lsched *s, struct order *o)
 {
 	struct result result;
 
@@ -37,7 +37,7 @@ close_order(struct lspawn *s, struct order *o)
 
 /* A verdict without words rather than a buf that has failed. */
 static void
-close_task(struct lspawn *s, struct task *t, char letter)
+close_task(struct lsched *s, struct task *t, char letter)
 {
 	t->letter = letter;
 	if (buf_err(&t->bytes) < 0) {
@@ -49,7 +49,7 @@ close_task(struct lspawn *s, struct task *t, char letter)
 }
 
 void
-task_end(struct lspawn *s, struct task *t, char letter, const char *text)
+task_end(struct lsched *s, struct task *t, char letter, const char *text)
 {
 	buf_reset(&t->bytes);
 	buf_puts(&t->bytes, text);
@@ -57,7 +57,7 @@ task_end(struct lspawn *s, struct task *t, char letter, const char *text)
 }
 
 void
-task_report(struct lspawn *s, struct task *t, uint32_t code, struct span output)
+task_report(struct lsched *s, struct task *t, uint32_t code, struct span output)
 {
 	close_task(s, t, report(code, output, &t->bytes));
 }
@@ -93,7 +93,7 @@ new_order(struct span fields, struct job *j)
 
 /* Begin with one recipient, which the last '@' divides. */
 static void
-begin_task(struct lspawn *s, struct order *o, struct task *t,
+begin_task(struct lsched *s, struct order *o, struct task *t,
     const struct job_rcpt *rcpt)
 {
 	size_t at = span_rfind(rcpt->addr, '@');
@@ -115,7 +115,7 @@ begin_task(struct lspawn *s, struct order *o, struct task *t,
 
 /* Why a job cannot be taken, in the words people know; NULL: it can. */
 static const char *
-objection(const struct lspawn *s, const struct job *j)
+objection(const struct lsched *s, const struct job *j)
 {
 	const struct order *o;
 
@@ -129,7 +129,7 @@ objection(const struct lspawn *s, const struct job *j)
 
 /* Begin with a job. What cannot be begun is answered at once. */
 static int
-take_job(struct lspawn *s, struct frame *f)
+take_job(struct lsched *s, struct frame *f)
 {
 	const struct span fields = f->rest;
 	struct order *o = NULL;
@@ -158,7 +158,7 @@ take_job(struct lspawn *s, struct frame *f)
 
 /* No more orders; what runs is finished. */
 static void
-stop(struct lspawn *s, int r)
+stop(struct lsched *s, int r)
 {
 	s->is_over = true;
 	if (r == 0)
@@ -168,7 +168,7 @@ stop(struct lspawn *s, int r)
 }
 
 void
-orders_read(struct lspawn *s)
+orders_read(struct lsched *s)
 {
 	size_t got = 0;
 	struct span rest;
@@ -191,7 +191,7 @@ orders_read(struct lspawn *s)
 }
 
 void
-orders_write(struct lspawn *s)
+orders_write(struct lsched *s)
 {
 	int r = buf_err(&s->out);
 

@@ -1,15 +1,15 @@
 /*
- * pool - the processes that deliver, each for one account: see lspawn.h
+ * pool - the processes that deliver, each for one account: see lsched.h
  */
 #include <errno.h>
-#include <signal.h>
 
 #include "base/err.h"
-#include "lspawn.h"
+#include "lsched.h"
 #include "queue/wire.h"
 #include "report.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
+#include "sys/prog.h"
 #include "sys/sock.h"
 
 enum { EXIT_NOTHIM = 111, EXIT_NOEXEC = 120, EXIT_NEVEREXEC = 126 };
@@ -28,46 +28,54 @@ retire(struct worker *w)
 	w->since = clock_ms() + GRACE_MS;
 }
 
+/* Give qmail-lspawn an order; without it nothing can be delivered. */
+static void
+order(struct lsched *s, const struct worker_order *o, int work)
+{
+	int r;
+
+	buf_reset(&s->order);
+	worker_order_put(&s->order, o);
+	r = buf_err(&s->order);
+	if (r == 0)
+		r = sock_send(WORKER_FD, buf_span(&s->order), work,
+		    clock_ms() + WORKER_MS);
+	if (r < 0)
+		prog_die(EX_SOFT, "unable to talk to qmail-lspawn", r);
+}
+
+static uint32_t
+slot_of(const struct lsched *s, const struct worker *w)
+{
+	return (uint32_t)(w - s->worker);
+}
+
 /* It broke the rules. What it has in hand ends when it is gone. */
 static void
-end_worker(struct worker *w)
+end_worker(struct lsched *s, struct worker *w)
 {
+	const struct worker_order o = { .slot = slot_of(s, w) };
+
 	retire(w);
-	(void)kill(w->pid, SIGKILL);
+	order(s, &o, -1);
 }
 
-static int
-spawn(const struct lspawn *s, const struct proc_id *id, int work, pid_t *pid)
-{
-	static const char *const argv[] = { "bin/qmail-local", "--resident",
-		NULL };
-	/* the log is not for users to write into */
-	const struct proc_fd fds[] = { { work, 0 }, { s->null_fd, 1 },
-		{ s->null_fd, 2 }, { -1, -1 } };
-	const struct proc_start what = {
-		.argv = argv, .fds = fds, .as = s->is_root ? id : NULL
-	};
-
-	return proc_spawn(&what, pid);
-}
-
-/* Start a worker in a free slot. NULL, or what to say of the failure. */
+/* Have a worker started in a free slot. NULL, or why it cannot be. */
 static const char *
-start(const struct lspawn *s, struct worker *w, const struct proc_id *id)
+start(struct lsched *s, struct worker *w, const struct proc_id *id)
 {
-	const char *trouble = NULL;
+	const struct worker_order o = { .is_start = true,
+		.slot = slot_of(s, w),
+		.uid = id->uid,
+		.gid = id->gid };
 	int ends[2];
 
 	if (sock_pair(ends) < 0)
 		return "qmail-spawn unable to create pipe. (#4.3.0)\n";
-	*w = (struct worker){ .fd = ends[0], .id = *id };
-	if (spawn(s, id, ends[1], &w->pid) < 0) {
-		fd_close(&w->fd);
-		w->pid = 0;
-		trouble = "qmail-spawn unable to fork. (#4.3.0)\n";
-	}
+	*w = (struct worker){ .is_used = true, .fd = ends[0], .id = *id };
+	order(s, &o, ends[1]);
 	fd_close(&ends[1]);
-	return trouble;
+	return NULL;
 }
 
 /* What there is for one account. */
@@ -80,14 +88,14 @@ struct survey {
 };
 
 static struct survey
-look(struct lspawn *s, const struct proc_id *id)
+look(struct lsched *s, const struct proc_id *id)
 {
 	struct survey v = { .idle = NULL };
 
 	for (size_t i = 0; i < WORKERS_MAX; i++) {
 		struct worker *w = &s->worker[i];
 
-		if (w->pid == 0) {
+		if (!w->is_used) {
 			v.free = v.free == NULL ? w : v.free;
 			continue;
 		}
@@ -107,7 +115,7 @@ look(struct lspawn *s, const struct proc_id *id)
 
 /* Open the message for t: each worker has an offset of its own. */
 static const char *
-open_message(struct lspawn *s, const struct task *t, int *fd)
+open_message(struct lsched *s, const struct task *t, int *fd)
 {
 	uint64_t size;
 	int r = store_message(s->store, t->order->id, fd, &size);
@@ -126,13 +134,13 @@ open_message(struct lspawn *s, const struct task *t, int *fd)
 
 /* Give t to w. False: w, which had worked before, is lost; t is not. */
 static bool
-send_work(struct worker *w, struct task *t, int message)
+send_work(struct lsched *s, struct worker *w, struct task *t, int message)
 {
 	/* who waits for work has room for it: no time is given */
 	int r = sock_send(w->fd, buf_span(&t->bytes), message, clock_ms());
 
 	if (r < 0) {
-		end_worker(w);
+		end_worker(s, w);
 		if (w->has_worked)
 			return false;
 	}
@@ -142,7 +150,7 @@ send_work(struct worker *w, struct task *t, int message)
 
 /* Give t to a worker that is idle or new. False: it has to wait. */
 static bool
-dispatch(struct lspawn *s, struct task *t)
+dispatch(struct lsched *s, struct task *t)
 {
 	struct survey v = look(s, &t->id);
 	struct worker *w = v.idle;
@@ -162,7 +170,7 @@ dispatch(struct lspawn *s, struct task *t)
 	}
 	if (trouble != NULL) {
 		task_end(s, t, 'Z', trouble);
-	} else if (!send_work(w, t, message)) {
+	} else if (!send_work(s, w, t, message)) {
 		TAILQ_INSERT_HEAD(&s->ready, t, link);
 		s->is_changed = true;
 	}
@@ -171,7 +179,7 @@ dispatch(struct lspawn *s, struct task *t)
 }
 
 void
-pool_add(struct lspawn *s, struct task *t)
+pool_add(struct lsched *s, struct task *t)
 {
 	TAILQ_INSERT_TAIL(&s->ready, t, link);
 	s->is_changed = true;
@@ -179,7 +187,7 @@ pool_add(struct lspawn *s, struct task *t)
 
 /* In the order they came, but nobody waits for another user's worker. */
 void
-pool_run(struct lspawn *s)
+pool_run(struct lsched *s)
 {
 	while (s->is_changed) {
 		struct task *t = TAILQ_FIRST(&s->ready), *next;
@@ -198,7 +206,7 @@ pool_run(struct lspawn *s)
 
 /* Take the result from w's socket, or learn that there is none. */
 static int
-take_result(struct lspawn *s, struct worker *w, int64_t deadline)
+take_result(struct lsched *s, struct worker *w, int64_t deadline)
 {
 	struct span rest, output;
 	struct frame f;
@@ -231,20 +239,20 @@ take_result(struct lspawn *s, struct worker *w, int64_t deadline)
 
 /* What to say of a task whose worker ended like this. */
 static uint32_t
-code_of(const struct worker *w, struct proc_end end)
+code_of(const struct worker *w, const struct worker_end *end)
 {
-	if (end.how == PROC_EXITED && !w->has_worked) {
-		if (end.value == EXIT_NOTHIM)
+	if (end->how == WORKER_EXITED && !w->has_worked) {
+		if (end->value == EXIT_NOTHIM)
 			return LOCAL_LATER;
-		if (end.value == EXIT_NOEXEC || end.value == EXIT_NEVEREXEC)
-			return (uint32_t)end.value;
+		if (end->value == EXIT_NOEXEC || end->value == EXIT_NEVEREXEC)
+			return end->value;
 	}
 	return LOCAL_CRASHED;
 }
 
 /* What w had in hand when it went. */
 static void
-settle(struct lspawn *s, struct worker *w, struct proc_end end)
+settle(struct lsched *s, struct worker *w, const struct worker_end *end)
 {
 	/* its last words may still be in the socket */
 	if (w->task != NULL && w->fd >= 0)
@@ -254,32 +262,48 @@ settle(struct lspawn *s, struct worker *w, struct proc_end end)
 	/* it was gone before we sent the work: another can do it */
 	if (w->is_unread && w->has_worked)
 		TAILQ_INSERT_HEAD(&s->ready, w->task, link);
+	else if (end->how == WORKER_NOFORK)
+		task_end(
+		    s, w->task, 'Z', "qmail-spawn unable to fork. (#4.3.0)\n");
 	else
 		task_report(s, w->task, code_of(w, end), SPAN(""));
 }
 
-void
-pool_gone(struct lspawn *s, pid_t pid, struct proc_end end)
+/* qmail-lspawn says that a worker is no more, or is itself gone. */
+static void
+take_end(struct lsched *s)
 {
-	for (size_t i = 0; i < WORKERS_MAX; i++) {
-		struct worker *w = &s->worker[i];
+	struct worker_end end;
+	struct worker *w;
+	int passed = -1;
+	size_t got = 0;
+	int r;
 
-		if (w->pid != pid)
-			continue;
-		settle(s, w, end);
-		fd_close(&w->fd);
-		*w = (struct worker){ .fd = -1 };
-		s->is_changed = true;
-	}
+	buf_reset(&s->gone);
+	r = sock_recv(
+	    WORKER_FD, &s->gone, WORKER_FRAME_MAX, FD_FOREVER, &got, &passed);
+	fd_close(&passed);
+	if (r == 0)
+		r = got == 0 ? E_EOF : worker_end_get(buf_span(&s->gone), &end);
+	if (r < 0)
+		prog_die(EX_SOFT, "unable to talk to qmail-lspawn", r);
+	w = &s->worker[end.slot];
+	if (!w->is_used)
+		return;
+	settle(s, w, &end);
+	fd_close(&w->fd);
+	*w = (struct worker){ .fd = -1 };
+	s->is_changed = true;
 }
 
 void
-pool_prepare(struct lspawn *s, struct wait *w)
+pool_prepare(struct lsched *s, struct wait *w)
 {
+	s->lspawn = wait_in(w, WORKER_FD);
 	for (size_t i = 0; i < WORKERS_MAX; i++) {
 		struct worker *k = &s->worker[i];
 
-		if (k->pid == 0)
+		if (!k->is_used)
 			continue;
 		if (k->fd < 0)
 			wait_until(w, k->since);
@@ -291,24 +315,26 @@ pool_prepare(struct lspawn *s, struct wait *w)
 }
 
 void
-pool_ready(struct lspawn *s, const struct wait *w)
+pool_ready(struct lsched *s, const struct wait *w)
 {
 	int64_t now = clock_ms();
 
 	for (size_t i = 0; i < WORKERS_MAX; i++) {
 		struct worker *k = &s->worker[i];
 
-		if (k->pid == 0)
+		if (!k->is_used)
 			continue;
 		if (k->fd < 0) {
 			if (k->since <= now)
-				end_worker(k);
+				end_worker(s, k);
 		} else if (k->task == NULL) {
 			if (k->since + IDLE_MS <= now)
 				retire(k);
 		} else if (wait_ready(w, k->handle) &&
 			   take_result(s, k, FD_FOREVER) < 0) {
-			end_worker(k);
+			end_worker(s, k);
 		}
 	}
+	if (wait_ready(w, s->lspawn))
+		take_end(s);
 }
