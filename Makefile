@@ -109,6 +109,6 @@ $(B)/%.o: %.c
 	$(COMPILE) -MMD -MP -c -o $@ $<
 
 clean:
-	rm -rf build build-san build-clang build-fuzz
+	rm -rf build build-san build-clang build-fuzz build-debian
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+-include $(shell find $(B) -type f -name '*.d' 2>/dev/null)

@@ -71,10 +71,14 @@ def dsn(rcpt):
     return [(k, v) for k, v in asked if v] + [(b"T", addr)]
 
 
-def message(rig, sender, rcpts, body=b"Subject: t\n\nhi\n", n=None, age=0, ret=b"", envid=b""):
-    """Put a message into the queue, as the queue service would; its ID."""
+def message(rig, sender, rcpts, body=b"Subject: t\n\nhi\n", n=None, age=0, ret=b"", envid=b"", like=None):
+    """Put a message into the queue, as the queue service would; its ID. Its
+    file is that of another one which is like it, if there is one."""
     n = n or ident(age)
-    put(rig, "mess", n, body)
+    if like:
+        os.link(rig.file("mess", like), rig.file("mess", n))
+    else:
+        put(rig, "mess", n, body)
     records = [(b"V", b"1"), (b"I", b"%d" % n), (b"u", b"1001"),
                (b"p", b"7113"), (b"n", b"host"), (b"s", b"%d" % len(body)),
                (b"h", b"%016x" % xxh3(body)), (b"F", sender)]

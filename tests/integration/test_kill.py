@@ -25,6 +25,7 @@ CONCURRENCY = 10  # concurrencylocal
 REMOVALS = 1000  # that qmail-clean may be behind
 USERS = ("alice", "bob")
 MESSAGES_PER_KILL = 50
+AHEAD = 100  # of the kill that is due
 
 
 def body_of(name):
@@ -42,7 +43,8 @@ class Load:
     def __init__(self, box):
         self.box = box
         self.lock = threading.Lock()
-        self.next = 0
+        self.may_go_on = threading.Condition(self.lock)
+        self.next, self.allowed = 0, AHEAD
         self.answered = set()
         self.done = threading.Event()
         self.threads = [threading.Thread(target=self.send, args=[random.Random(i)],
@@ -50,11 +52,18 @@ class Load:
                         for i in range(CONNECTIONS)]
 
     def take(self):
-        with self.lock:
+        """The next, once the kills have come so far."""
+        with self.may_go_on:
+            self.may_go_on.wait_for(lambda: self.next < self.allowed)
             if self.next == MESSAGES:
                 return None
             self.next += 1
             return self.next
+
+    def allow(self, n):
+        with self.may_go_on:
+            self.allowed = max(self.allowed, n)
+            self.may_go_on.notify_all()
 
     def send(self, dice):
         number, attempt, smtp = self.take(), 0, None
@@ -160,8 +169,8 @@ def test_kill(tmp_path):
             load.done.wait(0.01)
             if len(load.answered) >= due:
                 kill_one(box, dice, killed)
-                due = len(load.answered) + dice.randrange(
-                    2 * MESSAGES_PER_KILL)
+                due += dice.randrange(2 * MESSAGES_PER_KILL)
+                load.allow(due + AHEAD)
         poll(lambda: box.ctl("start").returncode == 0, "running")
         drain(box)
         counts = arrived(box)

@@ -17,7 +17,6 @@
 #include "lsched.h"
 
 #include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -66,7 +65,7 @@ reap(struct lsched *s)
 	do
 		number = sig_next(s->signal_fd);
 	while (number != 0);
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+	while ((pid = proc_reap(&status)) > 0)
 		users_gone(s, pid);
 }
 

@@ -16,7 +16,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -213,7 +212,7 @@ reap(struct lspawn *s, int *code)
 	do
 		number = sig_next(s->signal_fd);
 	while (number != 0);
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+	while ((pid = proc_reap(&status)) > 0) {
 		if (pid == s->pid) {
 			*code = code_of(proc_end_of(status));
 			return false;
