@@ -168,7 +168,7 @@ class Facteur(System):
         (c / "locals").write_text(f"{DOMAIN}\n")
         (c / "rcpthosts").unlink()
         (c / "smtproutes").write_text(f":127.0.0.1:{self.sinkport}\n")
-        (c / "concurrencylocal").write_text("20\n")
+        (c / "concurrencylocal").write_text("100\n")  # Postfix's default_process_limit
         (c / "defaultdelivery").write_text("./Maildir/\n")
 
     def start(self, deliver):
