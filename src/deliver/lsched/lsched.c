@@ -128,6 +128,7 @@ main(int argc, char **argv)
 		.order = BUF_INIT(WORKER_FRAME_MAX),
 		.gone = BUF_INIT(WORKER_FRAME_MAX),
 		.uid = geteuid(),
+		.look_at = INT64_MAX,
 		.ask_fd = -1,
 		.answer_fd = -1 };
 	int code;

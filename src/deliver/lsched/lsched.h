@@ -28,6 +28,7 @@
 enum {
 	ORDERS_MAX = JOBS_MAX,   /* announced to qmail-send */
 	WORKERS_PER_UID = 20,    /* of them one user's */
+	PATIENCE_MS = 20,        /* while all of an account's are busy */
 	IDLE_MS = 60 * 1000,     /* an idle worker is kept so long */
 	GRACE_MS = 10 * 1000,    /* to go away when told to */
 	LOOKUP_MS = 60 * 1000,   /* to learn whose a recipient is */
@@ -51,7 +52,8 @@ struct task {
 	struct order *order;
 	uint32_t index;
 	struct span local, domain; /* borrowed from the order */
-	int64_t deadline;          /* to know uid and gid */
+	int64_t deadline;          /* to know uid and gid; later, how long
+	                              it waits for a worker that is busy */
 	struct proc_id id;
 	struct buf bytes; /* the WORK frame, later the text of the verdict */
 	char letter;      /* the verdict; 0 while there is none */
@@ -111,6 +113,7 @@ struct lsched {
 	/* pool */
 	struct tasks ready;
 	bool is_changed; /* something may be possible that was not */
+	int64_t look_at; /* or will be then, of clock_ms() */
 	struct worker worker[WORKERS_MAX];
 	struct buf done, order, gone;
 	size_t lspawn; /* handle of the socket to qmail-lspawn */

@@ -84,6 +84,7 @@ struct survey {
 	struct worker *free;   /* a slot */
 	struct worker *oldest; /* of others, idle for longest */
 	size_t of_uid;         /* how many this uid has */
+	bool is_busy;          /* this account has one, at work */
 	bool is_retiring;      /* a slot will soon be free */
 };
 
@@ -101,6 +102,8 @@ look(struct lsched *s, const struct proc_id *id)
 		}
 		v.of_uid += w->id.uid == id->uid;
 		v.is_retiring = v.is_retiring || w->fd < 0;
+		v.is_busy = v.is_busy || (w->fd >= 0 && w->task != NULL &&
+					     is_same(&w->id, id));
 		if (w->fd < 0 || w->task != NULL)
 			continue;
 		if (!is_same(&w->id, id)) {
@@ -157,6 +160,12 @@ dispatch(struct lsched *s, struct task *t)
 	const char *trouble;
 	int message = -1;
 
+	/* a delivery mostly takes less than to start a program */
+	if (w == NULL && v.is_busy && clock_ms() < t->deadline) {
+		if (t->deadline < s->look_at)
+			s->look_at = t->deadline;
+		return false;
+	}
 	if (w == NULL && (v.of_uid >= WORKERS_PER_UID || v.free == NULL)) {
 		if (v.free == NULL && v.oldest != NULL && !v.is_retiring)
 			retire(v.oldest);
@@ -181,6 +190,7 @@ dispatch(struct lsched *s, struct task *t)
 void
 pool_add(struct lsched *s, struct task *t)
 {
+	t->deadline = clock_ms() + PATIENCE_MS;
 	TAILQ_INSERT_TAIL(&s->ready, t, link);
 	s->is_changed = true;
 }
@@ -194,6 +204,7 @@ pool_run(struct lsched *s)
 		const struct proc_id *busy = NULL;
 
 		s->is_changed = false;
+		s->look_at = INT64_MAX;
 		for (; t != NULL; t = next) {
 			next = TAILQ_NEXT(t, link);
 			if (busy != NULL && is_same(busy, &t->id))
@@ -300,6 +311,7 @@ void
 pool_prepare(struct lsched *s, struct wait *w)
 {
 	s->lspawn = wait_in(w, WORKER_FD);
+	wait_until(w, s->look_at);
 	for (size_t i = 0; i < WORKERS_MAX; i++) {
 		struct worker *k = &s->worker[i];
 
@@ -319,6 +331,7 @@ pool_ready(struct lsched *s, const struct wait *w)
 {
 	int64_t now = clock_ms();
 
+	s->is_changed = s->is_changed || s->look_at <= now;
 	for (size_t i = 0; i < WORKERS_MAX; i++) {
 		struct worker *k = &s->worker[i];
 
