@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "base/mem.h"
+#include "conf/dotfile.h"
 #include "mail/dotqmail.h"
 #include "queue/envelope.h"
 #include "sys/clock.h"
@@ -21,8 +22,6 @@
 #include "vars.h"
 
 enum {
-	PATTERN = 02, /* nobody but owner and group may write: conf-patrn */
-	OWNER_RUN = 0100,
 	NAME_BYTES = 256 * 1024,
 	LINES_BYTES = 1024 * 1024,
 	VARS_BYTES = 16 * 1024 * 1024
@@ -60,20 +59,21 @@ enter_home(struct delivery *d)
 static int
 check_home(struct delivery *d)
 {
-	struct stat st;
+	int r;
 
-	if (stat(".", &st) < 0) {
-		int r = err_sys();
-
+	switch (dotfile_home(&r)) {
+	case HOME_TROUBLE:
 		return report_fail(d->report, EX_SOFT,
 		    WORDS("Unable to stat home directory: ", err_text(r),
 			". (#4.3.0)"));
-	}
-	if ((st.st_mode & PATTERN) != 0)
+	case HOME_WRITABLE:
 		return report_fail(d->report, EX_SOFT,
 		    WORDS("Uh-oh: home directory is writable. (#4.7.0)"));
-	if ((st.st_mode & S_ISVTX) == 0)
+	case HOME_STICKY:
+		break;
+	case HOME_GOOD:
 		return 0;
+	}
 	if (d->describe) {
 		report_warn(
 		    d->report, WORDS("Warning: home directory is sticky."));
@@ -141,43 +141,28 @@ cannot_open(struct delivery *d, const char *name, int r)
 	    WORDS("Unable to open ", name, ": ", err_text(r), ". (#4.3.0)"));
 }
 
-/* Failures that do not mean "there is no such file". */
-static bool
-is_trouble(int r)
-{
-	return err_class(r) == ERR_TEMP || err_is(r, EPERM) ||
-	       err_is(r, EACCES);
-}
-
-/* Whether an open file is one to take instructions from. If it is not a
- * file at all it is closed, and the search goes on. */
-static int
-check_file(struct delivery *d, const char *name, int *fd)
-{
-	struct stat st;
-
-	if (fstat(*fd, &st) < 0)
-		return cannot_open(d, name, err_sys());
-	if (!S_ISREG(st.st_mode)) {
-		fd_close(fd);
-		return 0;
-	}
-	if ((st.st_mode & PATTERN) != 0)
-		return report_fail(d->report, EX_SOFT,
-		    WORDS("Uh-oh: .qmail file is writable. (#4.7.0)"));
-	d->forward_only = (st.st_mode & OWNER_RUN) != 0;
-	return 0;
-}
-
 /* Try one name. *fd stays -1 when it is not the name of a .qmail file. */
 static int
 open_one(struct delivery *d, const char *name, int *fd)
 {
-	int r = file_open_read(FILE_CWD, name, fd);
+	struct dotfile f;
 
-	if (r == 0)
-		return check_file(d, name, fd);
-	return is_trouble(r) ? cannot_open(d, name, r) : 0;
+	dotfile_open(name, &f);
+	switch (f.state) {
+	case DOTFILE_TROUBLE:
+		return cannot_open(d, name, f.r);
+	case DOTFILE_WRITABLE:
+		return report_fail(d->report, EX_SOFT,
+		    WORDS("Uh-oh: .qmail file is writable. (#4.7.0)"));
+	case DOTFILE_GOOD:
+		d->forward_only = f.forward_only;
+		*fd = f.fd;
+		break;
+	case DOTFILE_ABSENT:
+	case DOTFILE_NOFILE:
+		break;
+	}
+	return 0;
 }
 
 /* Open the .qmail file; *fd is -1 when there is none. */
