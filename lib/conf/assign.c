@@ -3,7 +3,6 @@
  */
 #include "conf/assign.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/ascii.h"
@@ -245,6 +244,8 @@ assign_find(
 	if (r == 0)
 		r = account_parse(record, out);
 	if (r == 0) {
+		out->is_exact = used == key.len;
+		out->matched = out->is_exact ? local.len : used - 1;
 		buf_reset(ext);
 		buf_put(ext, out->ext);
 		buf_put(ext, span_tail(local, used - 1));

@@ -9,6 +9,7 @@
 #ifndef CONF_ASSIGN_H
 #define CONF_ASSIGN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -23,6 +24,8 @@ struct account {
 	uid_t uid; /* 0: root, or no number: never to be delivered to */
 	gid_t gid;
 	struct span home, dash, ext;
+	bool is_exact;  /* by assign_find(): not a wildcard */
+	size_t matched; /* bytes of the local part that the assignment names */
 };
 
 /*

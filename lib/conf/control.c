@@ -73,22 +73,33 @@ control_int(const char *name, uint64_t max, uint64_t *value)
 	return r;
 }
 
+/* The next line that counts; *number counts all. */
+static bool
+next_line(struct span *rest, struct span *line, size_t *number)
+{
+	while (span_line(rest, line)) {
+		++*number;
+		*line = span_trim_end(*line);
+		if (line->len > 0 && line->p[0] != '#')
+			return true;
+	}
+	return false;
+}
+
 int
 control_each(const char *name, control_line_fn *fn, void *ctx)
 {
 	struct buf all = BUF_INIT(CONTROL_MAX);
 	struct span rest, line;
+	size_t number = 0;
 	int r;
 
 	r = read_file(name, &all);
 	if (r < 0)
 		goto out;
 	rest = buf_span(&all);
-	while (r == 0 && span_line(&rest, &line)) {
-		line = span_trim_end(line);
-		if (line.len > 0 && line.p[0] != '#')
-			r = fn(ctx, line);
-	}
+	while (r == 0 && next_line(&rest, &line, &number))
+		r = fn(ctx, line);
 out:
 	buf_free(&all);
 	return r;
@@ -124,6 +135,47 @@ fill(const char *name, control_line_fn *fn, struct map **out)
 	else
 		*out = m;
 	return r;
+}
+
+/* The last line whose key this is, as in a map. */
+static int
+find_line(const char *name, bool is_table, struct span key, size_t *found)
+{
+	struct buf all = BUF_INIT(CONTROL_MAX);
+	struct span rest, line;
+	size_t number = 0;
+	int r;
+
+	*found = 0;
+	r = read_file(name, &all);
+	if (r < 0)
+		goto out;
+	rest = buf_span(&all);
+	while (next_line(&rest, &line, &number)) {
+		size_t colon = is_table ? span_find(line, ':') : line.len;
+
+		if (is_table && colon == line.len)
+			continue;
+		if (span_eq_nocase(span_head(line, colon), key))
+			*found = number;
+	}
+	if (*found == 0)
+		r = E_ABSENT;
+out:
+	buf_free(&all);
+	return r;
+}
+
+int
+control_set_line(const char *name, struct span key, size_t *line)
+{
+	return find_line(name, false, key, line);
+}
+
+int
+control_table_line(const char *name, struct span key, size_t *line)
+{
+	return find_line(name, true, key, line);
 }
 
 int

@@ -43,4 +43,11 @@ int control_each(const char *name, control_line_fn *fn, void *ctx) MUST_CHECK;
 int control_set(const char *name, struct map **out) MUST_CHECK;
 int control_table(const char *name, struct map **out) MUST_CHECK;
 
+/* The number of the line from which control_set(), or control_table(), has
+ * this key: *line, from 1. E_ABSENT as well when there is none. */
+int control_set_line(
+    const char *name, struct span key, size_t *line) MUST_CHECK;
+int control_table_line(
+    const char *name, struct span key, size_t *line) MUST_CHECK;
+
 #endif

@@ -33,6 +33,33 @@ int routes_reread(struct routes *r, const char **file) MUST_CHECK;
 enum routes_to routes_apply(
     const struct routes *r, struct span rcpt, struct buf *addr);
 
+/* What was found out on the way, in the order it was. */
+enum routes_step {
+	ROUTES_NOHOST,          /* there was no '@': envnoathost */
+	ROUTES_PERCENT,         /* key is in percenthack: the '%' is an '@' */
+	ROUTES_LOCALS,          /* key is in locals: local */
+	ROUTES_ME,              /* it is in me, as there are no locals: local */
+	ROUTES_VIRTUAL_ADDRESS, /* key is in virtualdomains: the address, */
+	ROUTES_VIRTUAL_DOMAIN,  /* its domain, */
+	ROUTES_VIRTUAL_ENDING,  /* an ending of that, from a dot on, */
+	ROUTES_VIRTUAL_ALL,     /* the empty key: local, or remote when there is
+	                           nothing to put in front */
+	ROUTES_NOWHERE          /* none of these: remote */
+};
+
+/* All is borrowed for the call; prepend is what a virtual domain puts in
+ * front of the address, with a '-' behind it. */
+struct routes_found {
+	enum routes_step step;
+	struct span key, prepend;
+	struct span address; /* after the step */
+};
+typedef void routes_found_fn(void *ctx, const struct routes_found *f);
+
+/* routes_apply(), telling fn each step. */
+enum routes_to routes_explain(const struct routes *r, struct span rcpt,
+    struct buf *addr, routes_found_fn *fn, void *ctx);
+
 /*
  * An address as its sender knows it: without what virtualdomains put in
  * front. Virtual users keep it (contract queue.md 4.7). Borrowed from addr.

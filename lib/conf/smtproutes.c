@@ -82,23 +82,35 @@ route_parse(struct span value)
 }
 
 bool
-route_find(const struct map *routes, struct span host, struct span sender,
-    struct span *value)
+route_find_key(const struct map *routes, struct span host, struct span sender,
+    struct span *key, struct span *value)
 {
 	if (routes == NULL || map_size(routes) == 0)
 		return false;
-	if (sender.len == 0 && map_get(routes, SPAN("!@"), value))
+	*key = SPAN("!@");
+	if (sender.len == 0 && map_get(routes, *key, value))
 		return true;
+	*key = host;
 	if (map_get(routes, host, value))
 		return true;
 	while (host.len > 0) {
 		host = span_tail(host, 1);
 		if (host.len > 0 && host.p[0] != '.')
 			continue;
+		*key = host;
 		if (map_get(routes, host, value))
 			return true;
 	}
 	return false;
+}
+
+bool
+route_find(const struct map *routes, struct span host, struct span sender,
+    struct span *value)
+{
+	struct span key;
+
+	return route_find_key(routes, host, sender, &key, value);
 }
 
 void

@@ -41,6 +41,10 @@ struct route route_parse(struct span value);
 bool route_find(const struct map *routes, struct span host, struct span sender,
     struct span *value);
 
+/* The same, and which key it was: borrowed from host, or static. */
+bool route_find_key(const struct map *routes, struct span host,
+    struct span sender, struct span *key, struct span *value);
+
 /*
  * Append what two deliveries have in common exactly if they may share a
  * connection: the value of the route if it is not empty, else the host in

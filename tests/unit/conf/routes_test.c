@@ -321,11 +321,99 @@ test_reread(void **state)
 #define SCRATCH(test) \
 	cmocka_unit_test_setup_teardown(test, enter_scratch, leave_scratch)
 
+/* Append "STEP key prepend address; " for each step. */
+static void
+note_step(void *ctx, const struct routes_found *f)
+{
+	static const char *const words[] = { [ROUTES_NOHOST] = "nohost",
+		[ROUTES_PERCENT] = "percent",
+		[ROUTES_LOCALS] = "locals",
+		[ROUTES_ME] = "me",
+		[ROUTES_VIRTUAL_ADDRESS] = "address",
+		[ROUTES_VIRTUAL_DOMAIN] = "domain",
+		[ROUTES_VIRTUAL_ENDING] = "ending",
+		[ROUTES_VIRTUAL_ALL] = "all",
+		[ROUTES_NOWHERE] = "nowhere" };
+	struct buf *b = ctx;
+
+	buf_puts(b, words[f->step]);
+	buf_puts(b, " '");
+	buf_put(b, f->key);
+	buf_puts(b, "' '");
+	buf_put(b, f->prepend);
+	buf_puts(b, "' ");
+	buf_put(b, f->address);
+	buf_puts(b, ";");
+}
+
+static void
+check_steps(const struct routes *r, const char *rcpt, const char *want)
+{
+	struct buf b = BUF_INIT(4096), steps = BUF_INIT(4096);
+	struct buf plain = BUF_INIT(4096);
+
+	buf_puts(&b, "kept");
+	assert_int_equal(
+	    routes_explain(r, span_cstr(rcpt), &b, note_step, &steps),
+	    routes_apply(r, span_cstr(rcpt), &plain));
+	/* the last step has the address that came out */
+	assert_true(span_eq(span_tail(buf_span(&b), 4), buf_span(&plain)));
+	if (!span_eq(buf_span(&steps), span_cstr(want)))
+		fail_msg("%s: %.*s", rcpt, (int)steps.len, steps.p);
+	buf_free(&b);
+	buf_free(&plain);
+	buf_free(&steps);
+}
+
+static void
+test_explain(void **state)
+{
+	static const struct {
+		const char *rcpt, *steps;
+	} rows[] = {
+		{ "a@Local.example", "locals 'Local.example' '' "
+				     "a@Local.example;" },
+		{ "a", "nohost '' '' a@noat.example;all '' 'alias-catch' "
+		       "alias-catch-a@noat.example;" },
+		{ "a%b%local.example@pct.example",
+		    "percent 'pct.example' '' a%b@local.example;"
+		    "percent 'local.example' '' a@b;"
+		    "all '' 'alias-catch' alias-catch-a@b;" },
+		{ "USER@vu.example", "address 'USER@vu.example' 'bob-vu' "
+				     "bob-vu-USER@vu.example;" },
+		{ "me@excl.example", "address 'me@excl.example' '' "
+				     "me@excl.example;" },
+		{ "a@virt.example", "domain 'virt.example' 'joe-v' "
+				    "joe-v-a@virt.example;" },
+		{ "a@b.wild.example", "ending '.wild.example' 'alias-w' "
+				      "alias-w-a@b.wild.example;" },
+		{ "a@x.nocatch.example", "ending '.nocatch.example' '' "
+					 "a@x.nocatch.example;" },
+	};
+	struct routes *r;
+
+	(void)state;
+	put_oracle();
+	assert_int_equal(routes_new(&r), 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		check_steps(r, rows[i].rcpt, rows[i].steps);
+	routes_destroy(&r);
+
+	assert_int_equal(unlink("control/virtualdomains"), 0);
+	assert_int_equal(unlink("control/locals"), 0);
+	assert_int_equal(routes_new(&r), 0);
+	check_steps(r, "a@b", "nowhere 'b' '' a@b;");
+	check_steps(r, "a@mail.example.org",
+	    "me 'mail.example.org' '' a@mail.example.org;");
+	routes_destroy(&r);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		SCRATCH(test_oracle),
+		SCRATCH(test_explain),
 		SCRATCH(test_strip),
 		SCRATCH(test_nothing),
 		SCRATCH(test_defaults),

@@ -110,7 +110,7 @@ test_find(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(finds) / sizeof(*finds); i++) {
-		struct span host = span_cstr(finds[i].host);
+		struct span used, again, host = span_cstr(finds[i].host);
 		struct span sender = span_cstr(finds[i].sender);
 		struct buf key = BUF_INIT(100);
 		struct span value = SPAN("");
@@ -120,6 +120,12 @@ test_find(void **state)
 		    (found && !span_eq(value, span_cstr(finds[i].value))))
 			fail_msg("%s <%s>: %.*s", finds[i].host,
 			    finds[i].sender, (int)value.len, value.p);
+		/* the same answer, and a key that leads to it alone */
+		if (route_find_key(m, host, sender, &used, &value) != found ||
+		    (found &&
+			!(map_get(m, used, &again) && span_eq(again, value))))
+			fail_msg("%s: key %.*s", finds[i].host, (int)used.len,
+			    used.p);
 		route_key(found ? value : SPAN(""), host, &key);
 		assert_true(span_eq(buf_span(&key), span_cstr(finds[i].key)));
 		buf_free(&key);
