@@ -181,7 +181,7 @@ def test_help():
     for verb in ("init", "start", "stop", "restart", "stat", "queue",
                  "doqueue", "flush", "reload", "help", "run", "show", "hold",
                  "release", "delete", "bounce", "route", "dest",
-                 "check-queue"):
+                 "check-queue", "why"):
         assert f"\n  {verb} " in done.stdout
 
 

@@ -29,6 +29,7 @@
 #include "stop.h"
 #include "sys/prog.h"
 #include "tell.h"
+#include "why.h"
 
 static const char usage[] = "qmailctl [-d HOME] VERB; qmailctl help tells more";
 
@@ -141,6 +142,8 @@ static const struct verb verbs[] = {
 	    "route DOMAIN RELAY --for 2h" },
 	{ "dest", NULL, NULL, route_dests, true,
 	    "the destinations mail is going to or waiting for" },
+	{ "why", NULL, NULL, why_verb, true,
+	    "where a message to an address would go, and why: why ADDRESS" },
 	{ "check-queue", NULL, NULL, check_verb, true,
 	    "verify every file of the queue; --repair sets aside" },
 	{ "reload", "hup", NULL, tell_reload, false,

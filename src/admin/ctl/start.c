@@ -169,13 +169,9 @@ check(void *unused)
 	return 0;
 }
 
-/*
- * The services inherit our environment, and so does every program a message
- * is delivered to: of root's only what the mail system is for. The fault
- * tests and sanitizers of developers are told through it as well.
- */
-static void
-clean_environment(void)
+/* The fault tests and sanitizers of developers are told through it too. */
+void
+start_clean_environment(void)
 {
 	static const char *const kept[] = { "PATH", "QMAILHOME", "QMAILQUEUE",
 		"TZ", "RELAYCLIENT", "DATABYTES", "ALLOW_BARELF", "LD_PRELOAD",
@@ -223,13 +219,14 @@ set_path(void)
 	buf_free(&path);
 }
 
-/* What to do with mail nobody's .qmail says anything about; kept by the
- * crew until the end. May have several lines. */
-static const char *
-default_delivery(struct buf *text)
+const char *
+start_default_delivery(struct buf *text)
 {
 	const char *p;
-	int r = file_read(FILE_CWD, "control/defaultdelivery", text);
+	int r;
+
+	buf_reset(text);
+	r = file_read(FILE_CWD, "control/defaultdelivery", text);
 
 	if (r == E_ABSENT || text->len == 0)
 		return "./Mailbox";
@@ -271,7 +268,7 @@ assemble(struct crew *c, const struct listeners *l, struct buf *delivery)
 	v->argv[1] = "--resident";
 	v = add_service(c, "send", STAGE_SEND, -1);
 	v->argv[0] = "bin/qmail-start";
-	v->argv[1] = default_delivery(delivery);
+	v->argv[1] = start_default_delivery(delivery);
 	for (size_t i = 0; i < l->n; i++) {
 		v = add_service(
 		    c, l->list[i].name, STAGE_LISTENERS, l->list[i].fd);
@@ -297,7 +294,7 @@ get_ready(const struct place *p, struct crew *c, struct listeners *l,
 		exit(code);
 	listeners_read(l);
 	if (priv_is_root())
-		clean_environment();
+		start_clean_environment();
 	/* a port below 1024 needs root; nothing after it does */
 	listeners_bind(l);
 	place_drop(p);
