@@ -132,6 +132,13 @@ buf_cut(struct buf *b, size_t n)
 }
 
 void
+buf_undo(struct buf *b, size_t n)
+{
+	buf_cut(b, n);
+	b->err = 0;
+}
+
+void
 buf_remove(struct buf *b, size_t at, size_t n)
 {
 	if (at > b->len || n > b->len - at)

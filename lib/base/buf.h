@@ -65,6 +65,12 @@ void buf_grew(struct buf *b, size_t n);
 /* Keep the first n bytes; n must not be above the length. */
 void buf_cut(struct buf *b, size_t n);
 
+/*
+ * Undo all puts since the length was n, which must not be above what it is;
+ * a failure among them is forgotten.
+ */
+void buf_undo(struct buf *b, size_t n);
+
 /* Remove the first n bytes; n must not be above the length. */
 void buf_drop(struct buf *b, size_t n);
 

@@ -9,12 +9,6 @@ finish_message(struct send *s, struct active *a)
 {
 	uint32_t slot = a->slot;
 
-	if (buf_err(&a->note.bounce) < 0) {
-		/* no memory for the bounce: what failed will fail again */
-		message_unload(s, a);
-		message_again(s, slot, STAGE_FRESH);
-		return;
-	}
 	message_leave(s, slot);
 	table_at(s->table, slot)->stage = STAGE_FINISH;
 	if (table_at(s->table, slot)->want != WANT_NOTHING)

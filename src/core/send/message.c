@@ -181,8 +181,6 @@ message_note(struct send *s, struct active *a, bool must_sync)
 	for (enum channel c = CHANNEL_LOCAL; c < CHANNELS; c++)
 		a->note.next[c] = next_attempt(s, a, c);
 	if (r == 0)
-		r = buf_err(&a->note.bounce);
-	if (r == 0)
 		r = store_note_write(s->store, &a->note);
 	if (r < 0) {
 		journal_say_file(&s->journal, "warning: trouble writing to ",

@@ -242,6 +242,7 @@ operate_apply(struct send *s, struct active *a)
 {
 	struct entry *e = table_at(s->table, a->slot);
 	struct buf text = BUF_INIT(NOTE_WHY_MAX + 256);
+	bool is_all = true;
 
 	if (e->want == WANT_DELETE)
 		buf_reset(&a->note.bounce);
@@ -251,12 +252,17 @@ operate_apply(struct send *s, struct active *a)
 		if (e->want == WANT_BOUNCE) {
 			buf_reset(&text);
 			put_returned(&text, a, i);
-			verdict_failed(s, a, i,
-			    buf_err(&text) == 0 ? buf_span(&text) : SPAN(""));
+			if (!verdict_failed(s, a, i,
+				buf_err(&text) == 0 ? buf_span(&text)
+						    : SPAN(""))) {
+				is_all = false; /* the rest another time */
+				continue;
+			}
 		}
 		active_done(a, i);
 	}
-	e->want = WANT_NOTHING;
+	if (is_all)
+		e->want = WANT_NOTHING;
 	e->is_held = false;
 	buf_free(&text);
 }

@@ -202,9 +202,12 @@ void verdict_start(struct send *s, const struct active *a, enum channel c,
 /* See to what follows from a verdict, NULL: there is none. */
 void verdict_judge(struct send *s, struct active *a, const struct pass *p,
     uint32_t index, uint64_t delivery, const struct verdict *v);
-/* A recipient failed for good: what the bounce will say. */
-void verdict_failed(
-    struct send *s, struct active *a, uint32_t index, struct span text);
+/*
+ * A recipient failed for good: what the bounce will say. False: there is no
+ * memory for that, so it has to fail again some other time.
+ */
+bool verdict_failed(struct send *s, struct active *a, uint32_t index,
+    struct span text) MUST_CHECK;
 
 /* --- finish.c --- */
 

@@ -76,7 +76,7 @@ log_verdict(
 	journal_end(&s->journal);
 }
 
-void
+bool
 verdict_failed(
     struct send *s, struct active *a, uint32_t index, struct span text)
 {
@@ -84,19 +84,23 @@ verdict_failed(
 				      "can be listed. (#5.5.3)\n\n");
 	struct buf *bounce = &a->note.bounce;
 	unsigned int notify = a->rcpts[index].notify;
+	size_t was = bounce->len;
 
 	if (notify != 0 && (notify & NOTIFY_FAILURE) == 0)
-		return;
-	/* a note has its bound: one it cannot keep would never be written */
-	if (bounce->len > BOUNCE_OVER) {
-		if (!span_ends(buf_span(bounce), more))
-			buf_put(bounce, more);
-		return;
-	}
-	if (bounce->len > BOUNCE_FULL)
+		return true;
+	if (was > BOUNCE_FULL)
 		text = SPAN("");
-	text_paragraph(bounce,
-	    routes_strip(s->controls.routes, active_addr(a, index)), text);
+	/* a note has its bound: one it cannot keep would never be written */
+	if (was <= BOUNCE_OVER)
+		text_paragraph(bounce,
+		    routes_strip(s->controls.routes, active_addr(a, index)),
+		    text);
+	else if (!span_ends(buf_span(bounce), more))
+		buf_put(bounce, more);
+	if (buf_err(bounce) == 0)
+		return true;
+	buf_undo(bounce, was);
+	return false;
 }
 
 /* The last attempt did not succeed: the text of the failure. */
@@ -127,6 +131,10 @@ verdict_judge(struct send *s, struct active *a, const struct pass *p,
 		text = give_up(&scratch, text);
 		letter = 'D';
 	}
+	if (letter == 'D' && !verdict_failed(s, a, index, text)) {
+		text = SPAN("qmail-send is out of memory\n");
+		letter = 'Z';
+	}
 	switch (letter) {
 	case 'K':
 		log_verdict(s, delivery, ": success: ", text);
@@ -135,7 +143,6 @@ verdict_judge(struct send *s, struct active *a, const struct pass *p,
 		break;
 	case 'D':
 		log_verdict(s, delivery, ": failure: ", text);
-		verdict_failed(s, a, index, text);
 		note_set_why(&a->note, index, SPAN(""));
 		active_done(a, index);
 		break;

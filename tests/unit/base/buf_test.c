@@ -65,6 +65,24 @@ test_failure_is_sticky(void **state)
 }
 
 static void
+test_undo(void **state)
+{
+	struct buf b = BUF_INIT(5);
+
+	(void)state;
+	buf_puts(&b, "abc");
+	buf_puts(&b, "d");
+	buf_puts(&b, "efg");
+	assert_int_equal(buf_err(&b), E_TOOBIG);
+	buf_undo(&b, 3);
+	assert_int_equal(buf_err(&b), 0);
+	assert_true(span_eq(buf_span(&b), SPAN("abc")));
+	buf_puts(&b, "xy");
+	assert_true(span_eq(buf_span(&b), SPAN("abcxy")));
+	buf_free(&b);
+}
+
+static void
 test_numbers(void **state)
 {
 	struct buf b = BUF_INIT(1000);
@@ -217,6 +235,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bounds),
 		cmocka_unit_test(test_failure_is_sticky),
+		cmocka_unit_test(test_undo),
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_cstr),
 		cmocka_unit_test(test_growth_keeps_bytes),
