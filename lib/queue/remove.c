@@ -51,7 +51,7 @@ store_leave(struct store *s, uint64_t id)
 	int r = 0;
 
 	if (s->nleaving == LEAVING_MAX)
-		r = store_sync(s);
+		r = store_clear(s);
 	if (s->nleaving < LEAVING_MAX) /* else it is swept, one day */
 		s->leaving[s->nleaving++] = id;
 	return r;
@@ -179,10 +179,15 @@ store_note_sync(struct store *s, uint64_t id)
 	return r;
 }
 
+size_t
+store_leaving(const struct store *s)
+{
+	return s->nleaving;
+}
+
 int
 store_sync(struct store *s)
 {
-	size_t kept = 0;
 	int first = 0;
 
 	for (size_t n = 0; n < STORE_SPLIT; n++) {
@@ -193,6 +198,15 @@ store_sync(struct store *s)
 		else if (first == 0)
 			first = r;
 	}
+	return first;
+}
+
+int
+store_clear(struct store *s)
+{
+	int first = store_sync(s);
+	size_t kept = 0;
+
 	for (size_t i = 0; i < s->nleaving; i++) {
 		uint64_t id = s->leaving[i];
 		int r = 0;
@@ -206,6 +220,21 @@ store_sync(struct store *s)
 	}
 	s->nleaving = kept;
 	return first;
+}
+
+void
+store_cleared(struct store *s)
+{
+	s->nleaving = 0;
+	for (size_t n = 0; n < STORE_SPLIT; n++)
+		s->todo_changed[n] = false;
+}
+
+void
+store_not_cleared(struct store *s)
+{
+	for (size_t n = 0; n < STORE_SPLIT; n++)
+		s->todo_changed[n] = s->todo[n] >= 0;
 }
 
 struct sweep {

@@ -10,7 +10,7 @@
 
 enum {
 	NAME_MAX_ID = 32, /* "18446744073709551615.tmp" and a NUL */
-	LEAVING_MAX = 1024
+	LEAVING_MAX = 4096
 };
 
 struct store {

@@ -136,12 +136,20 @@ int store_quarantine(
     struct store *s, uint64_t id, struct span reason) MUST_CHECK;
 /*
  * The envelope is gone, the message follows when that is on disk, with
- * store_sync(). The other way round a power loss may leave an envelope
+ * store_clear(). The other way round a power loss may leave an envelope
  * without message, which is damage. Forgotten in a crash it is swept.
  */
 int store_leave(struct store *s, uint64_t id) MUST_CHECK;
+/* How many messages are to follow. */
+size_t store_leaving(const struct store *s);
 /* fsync the folders of envelopes that were removed. */
 int store_sync(struct store *s) MUST_CHECK;
+/* The same, and then remove the messages. */
+int store_clear(struct store *s) MUST_CHECK;
+/* Another process does store_clear(): nothing of that is left to do here. */
+void store_cleared(struct store *s);
+/* It failed: whatever there is has to be synced with the next. */
+void store_not_cleared(struct store *s);
 /* fsync a note. */
 int store_note_sync(struct store *s, uint64_t id) MUST_CHECK;
 /*

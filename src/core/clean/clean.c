@@ -13,9 +13,11 @@
  *
  * Within a second of a removal the folders of envelopes are synced, so that
  * a power loss repeats no delivery that is older than that. Only then the
- * messages themselves go.
+ * messages themselves go. All of that is done by a child, a new one each
+ * time, while we go on.
  */
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/err.h"
 #include "base/num.h"
@@ -24,6 +26,7 @@
 #include "sys/fd.h"
 #include "sys/home.h"
 #include "sys/log.h"
+#include "sys/proc.h"
 #include "sys/prog.h"
 #include "sys/wait.h"
 
@@ -32,6 +35,8 @@ enum {
 	ANSWERS_MAX = 65536,
 	VERB = 5, /* "foop/" */
 	SYNC_MS = 500,
+	BUSY_MS = 50, /* until we ask again whether the child has ended */
+	LEAVING_MANY = 1024,     /* messages that are enough for a child */
 	SWEEP_MS = 76431 * 1000, /* contract queue.md 2.4 */
 	LOCK_MS = 30 * 1000,
 	REPLY_MS = 60 * 1000
@@ -43,6 +48,7 @@ struct clean {
 	bool is_overlong; /* what came of the request at hand was dropped */
 	bool must_sync;   /* before the answers at hand */
 	int64_t sync_at;  /* INT64_MAX: nothing to sync */
+	pid_t child;      /* which does that; 0: none */
 	int64_t sweep_at;
 };
 
@@ -134,6 +140,7 @@ obey(struct clean *c, struct span request)
 	return 'x';
 }
 
+/* Before the answers at hand. */
 static void
 sync_queue(struct clean *c)
 {
@@ -141,8 +148,69 @@ sync_queue(struct clean *c)
 
 	if (r < 0)
 		log_err("unable to clean up", r);
-	c->sync_at = INT64_MAX;
 	c->must_sync = false;
+}
+
+static int
+clear(struct clean *c)
+{
+	int r = store_clear(c->store);
+
+	if (r < 0)
+		log_err("unable to clean up", r);
+	c->sync_at = INT64_MAX;
+	return r;
+}
+
+/* Take note of the end of the child; false: it is still at work. */
+static bool
+bury(struct clean *c, bool must_wait)
+{
+	struct proc_end end = { PROC_EXITED, 0 };
+	int status;
+	pid_t pid;
+
+	if (c->child == 0)
+		return true;
+	pid = must_wait ? 0 : proc_reap(&status);
+	if (pid > 0)
+		end = proc_end_of(status);
+	else if (!must_wait)
+		return false;
+	else if (proc_wait(c->child, &end) < 0)
+		end.value = EX_SOFT;
+	c->child = 0;
+	/* messages that are left now are swept some day */
+	if (end.how != PROC_EXITED || end.value != 0)
+		store_not_cleared(c->store);
+	return true;
+}
+
+/*
+ * Have a child clear the queue. It may live on without us: it removes only
+ * what is finished, and has the lock.
+ */
+static void
+clear_apart(struct clean *c)
+{
+	if (!bury(c, false)) {
+		c->sync_at = clock_ms() + BUSY_MS;
+		return;
+	}
+	c->child = fork();
+	if (c->child == 0) {
+		/* qmail-send is to notice when we are gone */
+		(void)close(0);
+		(void)close(1);
+		_exit(clear(c) < 0 ? EX_SOFT : 0);
+	}
+	if (c->child < 0) {
+		c->child = 0;
+		(void)clear(c); /* which logs its failure */
+		return;
+	}
+	store_cleared(c->store);
+	c->sync_at = INT64_MAX;
 }
 
 /* All whole requests at hand, one answer each. */
@@ -170,8 +238,9 @@ housekeep(struct clean *c)
 	int64_t now = clock_ms();
 	int r;
 
-	if (now >= c->sync_at)
-		sync_queue(c);
+	(void)bury(c, false);
+	if (now >= c->sync_at || store_leaving(c->store) >= LEAVING_MANY)
+		clear_apart(c);
 	if (now >= c->sweep_at) {
 		r = store_sweep(c->store, STORE_SWEEP_AGE);
 		if (r < 0)
@@ -194,6 +263,8 @@ run(struct clean *c)
 		in = wait_in(&w, 0);
 		wait_until(&w, c->sync_at);
 		wait_until(&w, c->sweep_at);
+		if (c->child != 0)
+			wait_until(&w, clock_ms() + BUSY_MS);
 		if (wait_run(&w) < 0)
 			continue;
 		housekeep(c);
@@ -210,7 +281,8 @@ run(struct clean *c)
 			break;
 		}
 	}
-	sync_queue(c);
+	(void)bury(c, true);
+	(void)clear(c); /* which logs its failure */
 	wait_free(&w);
 	return code;
 }

@@ -97,7 +97,7 @@ test_message_follows_its_envelope(void **state)
 	assert_int_equal(store_leave(s, ID), 0);
 	assert_false(is_there(path_of("todo", ID, "")));
 	assert_true(is_there(path_of("mess", ID, "")));
-	assert_int_equal(store_sync(s), 0);
+	assert_int_equal(store_clear(s), 0);
 	assert_false(is_there(path_of("mess", ID, "")));
 }
 
@@ -112,7 +112,7 @@ test_many_leave(void **state)
 	}
 	assert_false(is_there(path_of("mess", 0, "")));
 	assert_true(is_there(path_of("mess", LEAVING_MAX, "")));
-	assert_int_equal(store_sync(s), 0);
+	assert_int_equal(store_clear(s), 0);
 	assert_false(is_there(path_of("mess", LEAVING_MAX, "")));
 }
 
@@ -131,11 +131,11 @@ test_sync_fails(void **state)
 	}
 	folder = s->todo[ID % STORE_SPLIT];
 	s->todo[ID % STORE_SPLIT] = -1;
-	assert_true(store_sync(s) < 0);
+	assert_true(store_clear(s) < 0);
 	assert_true(is_there(path_of("mess", ID, "")));
 	assert_false(is_there(path_of("mess", ID + 1, "")));
 	s->todo[ID % STORE_SPLIT] = folder;
-	assert_int_equal(store_sync(s), 0);
+	assert_int_equal(store_clear(s), 0);
 	assert_false(is_there(path_of("mess", ID, "")));
 }
 
