@@ -12,7 +12,7 @@ import pytest
 from accounts import ANN, JOE, JOES, NOFILES, QMAIL, QMAILP, System, \
     needs_accounts
 from facteur import NOBODY, Programs, poll
-from lspawn_rig import Lspawn, children_of
+from lspawn_rig import Lspawn
 
 # what a plan can use; it is the process that has our end as descriptor 3
 STUB = r'''#!/usr/bin/python3 -u
@@ -341,7 +341,7 @@ def test_root_dies_and_all_go(any_box):
     assert "unable to talk to qmail-lspawn" in box.text()
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGABRT])
 def test_scheduler_dies_and_all_go(any_box, how):
     box = any_box
     box.facts("joe@h")
@@ -353,9 +353,11 @@ def test_scheduler_dies_and_all_go(any_box, how):
 
 
 def test_the_end_is_passed_on(any_box):
+    if any_box.system and b"__asan_init" in (
+            Programs.folder() / "qmail-lsched").read_bytes():
+        pytest.skip("a process of two groups is closed to leak checkers")
     any_box.facts("joe@h")
     assert any_box.finish() == 0
-    assert not children_of(os.getpid()).get(any_box.process.pid)
 
 
 def test_by_hand():

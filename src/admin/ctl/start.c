@@ -227,7 +227,6 @@ start_default_delivery(struct buf *text)
 
 	buf_reset(text);
 	r = file_read(FILE_CWD, "control/defaultdelivery", text);
-
 	if (r == E_ABSENT || text->len == 0)
 		return "./Mailbox";
 	while (text->len > 0 && text->p[text->len - 1] == '\n')
@@ -367,5 +366,7 @@ start_home(const struct place *p)
 	}
 	fd_close(&report[1]);
 	fd_close(&log);
-	return up_wait(&up, pid, &l, report[0]);
+	r = up_wait(&up, pid, &l, report[0]);
+	buf_free(&delivery);
+	return r;
 }
