@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 
-from accounts import ALIAS, ANN, JOE, JOES, System, needs_accounts
+from accounts import ALIAS, ANN, JOE, JOES, QMAIL, System, needs_accounts
 from facteur import Instance, Programs, poll
 
 
@@ -622,6 +622,23 @@ def test_by_a_user_who_is_not_root(system):
     w = among(system, "ann@mail.test", *as_joe)
     assert w.outcome() == (
         "unknown", "unknown: only root and ann may see what happens there")
+
+
+@needs_accounts
+def test_users_cdb_that_not_all_may_read(system):
+    """Root may, but qmail-lsched, which counts, may not."""
+    system.assign(f"=joe:joe:{JOE}:{JOES}:{system.top}/joe:::\n.\n")
+    os.chmod(system.home / "users/cdb", 0o600)
+    outcome, text = among(system, "joe@mail.test").outcome()
+    assert outcome == "deferred"
+    assert text.endswith("users/cdb in qmail-lspawn: access denied")
+    os.chown(system.home / "users/cdb", -1, QMAIL)
+    os.chmod(system.home / "users/cdb", 0o640)
+    assert among(system, "joe@mail.test").outcome()[0] == "local"
+    w = among(system, "joe@mail.test", "setpriv", "--clear-groups",
+              f"--reuid={JOE}", f"--regid={JOES}")
+    assert w.outcome() == ("unknown",
+                           "unknown: users/cdb may be read by root")
 
 
 @needs_accounts

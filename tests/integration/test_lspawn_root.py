@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from accounts import ALIAS, ANN, JOE, JOES, NOFILES, QMAILP, System, \
+from accounts import ALIAS, ANN, JOE, JOES, NOFILES, QMAIL, QMAILP, System, \
     needs_accounts
 from facteur import poll
 from lspawn_rig import Lspawn
@@ -101,6 +101,17 @@ def test_getpw_is_qmailp(box):
     fds = {n: os.readlink(f"/proc/{pid}/fd/{n}")
            for n in os.listdir(f"/proc/{pid}/fd")}
     assert sorted(fds) == ["0", "1", "2"]
+
+
+def test_users_cdb_is_read_by_qmailp(box):
+    """Who has the rights of its group as well; root is not asked."""
+    box.assign(f"=x:x:{JOE}:{JOES}:/h:::\n.\n")
+    path = box.home / "users/cdb"
+    os.chmod(path, 0o600)
+    assert box.deliver("x@h") == "ZTrouble reading users/cdb in qmail-lspawn.\n"
+    os.chown(path, -1, QMAIL)
+    os.chmod(path, 0o640)
+    assert box.facts("x@h")["user"] == "x"
 
 
 def test_a_busy_user_delays_nobody(box):

@@ -3,7 +3,9 @@
  *
  * users/cdb is root's; qmail-getpw is run as qmail-lsched does it.
  */
+#include <errno.h>
 #include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/ascii.h"
@@ -13,8 +15,11 @@
 #include "conf/cdb.h"
 #include "conf/control.h"
 #include "say.h"
+#include "sys/clock.h"
+#include "sys/fd.h"
 #include "sys/file.h"
 #include "sys/priv.h"
+#include "sys/prog.h"
 #include "why-private.h"
 
 enum { ASSIGN_MAX = 1024 * 1024 * 1024 };
@@ -128,6 +133,53 @@ tell_assigned(struct why *w, struct span local, const struct account *a)
 			     "run qmail-newu")));
 }
 
+static void
+try_open(void *ctx, int out)
+{
+	int fd = -1;
+	int r = file_open_read(FILE_CWD, "users/cdb", &fd);
+
+	(void)ctx;
+	fd_close(&fd);
+	if (fd_write(out, (struct span){ (const char *)&r, sizeof(r) },
+		clock_ms() + WHY_MS) < 0)
+		_exit(EX_SOFT);
+}
+
+/* Whether qmail-lsched, which is not root, can open users/cdb. */
+static int
+check_open(const struct why *w)
+{
+	struct buf out = BUF_INIT(WHY_TEXT_MAX);
+	struct proc_id as;
+	struct capture c = { .fn = try_open, .as = &as, .out = &out };
+	int r;
+
+	if (!w->is_system || !priv_is_root())
+		return 0;
+	as.uid = priv_need_user("qmailp");
+	as.gid = priv_need_group("qmail");
+	r = capture(&c);
+	if (r == 0 && out.len == sizeof(r))
+		memcpy(&r, buf_span(&out).p, sizeof(r));
+	buf_free(&out);
+	return r;
+}
+
+/* users/cdb is there, but cannot be read, or makes no sense. */
+static void
+end_unread(struct why *w, int r)
+{
+	if (err_is(r, EACCES) && w->is_system && !priv_is_root())
+		why_end(w, "unknown",
+		    WHY(SPAN("unknown: users/cdb may be read by root")));
+	else
+		why_end(w, "deferred",
+		    WHY(SPAN("deferred: Trouble reading users/cdb in "
+			     "qmail-lspawn: "),
+			span_cstr(err_text(r))));
+}
+
 /* Whether users/cdb decided; if it cannot be used, that is the end: *r. */
 static bool
 find_assigned(struct why *w, struct span local, struct buf *ext,
@@ -140,6 +192,8 @@ find_assigned(struct why *w, struct span local, struct buf *ext,
 		return false;
 	}
 	if (*r == 0)
+		*r = check_open(w);
+	if (*r == 0)
 		*r = assign_find(*cdb, local, ext, a);
 	if (*r == E_ABSENT) {
 		(void)why_step(w, "users/cdb", "users/cdb", 0,
@@ -149,10 +203,7 @@ find_assigned(struct why *w, struct span local, struct buf *ext,
 	if (*r == 0)
 		tell_assigned(w, local, a);
 	else
-		why_end(w, "deferred",
-		    WHY(SPAN("deferred: Trouble reading users/cdb in "
-			     "qmail-lspawn: "),
-			span_cstr(err_text(*r))));
+		end_unread(w, *r);
 	return true;
 }
 
