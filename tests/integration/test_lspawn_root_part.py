@@ -297,6 +297,19 @@ def test_qmail_lsched_is_qmailp(box):
 
 
 @needs_accounts
+def test_qmail_getpw_cannot_look_into_it(box):
+    """They have one uid, and what it holds is not for both."""
+    box.facts("joe@h")
+    pid = box.scheduler()
+    for what in ("environ", "maps", "fd/0", "mem"):
+        done = subprocess.run(
+            ["setpriv", "--clear-groups", f"--reuid={QMAILP}",
+             f"--regid={NOFILES}", "head", "-c1", f"/proc/{pid}/{what}"],
+            stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        assert done.returncode != 0 and "ermission denied" in done.stderr
+
+
+@needs_accounts
 def test_root_holds_nothing_of_the_conversation(box):
     box.facts("joe@h")
     box.facts("ann@h")
