@@ -146,40 +146,62 @@ proc_wait(pid_t pid, struct proc_end *end)
 	return 0;
 }
 
+/* In the child of proc_begin(): failure is told to report. */
+static void NORETURN
+begin(char *const argv[], int in, int report)
+{
+	int failed;
+
+	if (in != 0 && dup2(in, 0) < 0)
+		_exit(EXIT_SOFT);
+	undo_ours();
+	failed = execute(argv);
+	/* exec closes the pipe; only failure writes into it */
+	if (write(report, &failed, sizeof(failed)) < 0)
+		_exit(EXIT_SOFT);
+	_exit(EXIT_NOEXEC);
+}
+
+int
+proc_begin(char *const argv[], int in, pid_t *pid, int *noexec)
+{
+	struct proc_end end;
+	int report[2] = { -1, -1 };
+	size_t got = 0;
+	int r = fd_pipe(report);
+
+	*noexec = 0;
+	if (r < 0)
+		return r;
+	*pid = fork();
+	if (*pid < 0)
+		r = err_sys();
+	if (*pid == 0)
+		begin(argv, in, report[1]);
+	fd_close(&report[1]);
+	/* should this fail, the end of the child still tells something */
+	if (r == 0)
+		err_ignore(fd_read(
+		    report[0], noexec, sizeof(*noexec), FD_FOREVER, &got));
+	fd_close(&report[0]);
+	if (got < sizeof(*noexec))
+		*noexec = 0;
+	else if (r == 0)
+		r = proc_wait(*pid, &end);
+	return r;
+}
+
 int
 proc_run(char *const argv[], struct proc_end *end)
 {
-	int report[2] = { -1, -1 };
-	int failed = 0;
-	size_t got = 0;
-	pid_t child;
-	int r = fd_pipe(report);
+	int noexec;
+	pid_t pid;
+	int r = proc_begin(argv, 0, &pid, &noexec);
 
-	if (r < 0)
-		return r;
-	child = fork();
-	if (child < 0) {
-		r = err_sys();
-		goto out;
-	}
-	if (child == 0) {
-		undo_ours();
-		failed = execute(argv);
-		/* exec closes the pipe; only failure writes into it */
-		if (write(report[1], &failed, sizeof(failed)) < 0)
-			_exit(EXIT_SOFT);
-		_exit(EXIT_NOEXEC);
-	}
-	fd_close(&report[1]);
-	/* should this fail, the end of the child still tells something */
-	err_ignore(
-	    fd_read(report[0], &failed, sizeof(failed), FD_FOREVER, &got));
-	r = proc_wait(child, end);
-	if (r == 0 && got == sizeof(failed))
-		*end = (struct proc_end){ PROC_NOEXEC, failed };
-out:
-	fd_close(&report[0]);
-	fd_close(&report[1]);
+	if (r == 0 && noexec == 0)
+		r = proc_wait(pid, end);
+	else if (r == 0)
+		*end = (struct proc_end){ PROC_NOEXEC, noexec };
 	return r;
 }
 

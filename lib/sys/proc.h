@@ -57,9 +57,13 @@ pid_t proc_reap(int *status);
 struct proc_end proc_end_of(int status);
 
 /*
- * Run a program with our descriptors 0, 1, 2 and wait; finds PROC_NOEXEC.
- * argv[0] and signals as for proc_spawn().
+ * Start a program with our descriptors 1 and 2, and in as its 0. argv[0]
+ * and signals as for proc_spawn(). 0 with *noexec 0: it runs; 0 and an errno
+ * value: it could not be executed, and there is no child.
  */
+int proc_begin(char *const argv[], int in, pid_t *pid, int *noexec) MUST_CHECK;
+
+/* The same with our descriptor 0, and wait; finds PROC_NOEXEC. */
 int proc_run(char *const argv[], struct proc_end *end) MUST_CHECK;
 
 /*
