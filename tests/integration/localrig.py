@@ -48,13 +48,13 @@ def work_frame(user, home, local, dash, ext, domain, sender, default):
 class Worker:
     """A resident qmail-local."""
 
-    def __init__(self, env):
+    def __init__(self, env, program=BIN / "qmail-local", **how):
         self.sock, theirs = socket.socketpair(
             socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.sock.settimeout(DEADLINE)
         with theirs:
             self.process = subprocess.Popen(
-                [BIN / "qmail-local", "--resident"], stdin=theirs, env=env)
+                [program, "--resident"], stdin=theirs, env=env, **how)
 
     def send(self, frame, fd):
         if fd is None:
