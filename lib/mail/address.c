@@ -72,3 +72,48 @@ address_quote(struct buf *b, struct span a)
 		buf_put(b, domain);
 	}
 }
+
+/* Whether text can stand between the angle brackets as it is. */
+static bool
+is_safe(struct span text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.p[i];
+
+		if (c <= ' ' || c == 127 || c == '<' || c == '>')
+			return false;
+	}
+	return true;
+}
+
+/* Quoting makes anything safe but line ends and other controls. */
+static bool
+is_quotable(struct span local)
+{
+	for (size_t i = 0; i < local.len; i++) {
+		unsigned char c = (unsigned char)local.p[i];
+
+		if (c < ' ' || c == 127)
+			return false;
+	}
+	return true;
+}
+
+bool
+address_is_sendable(struct span a)
+{
+	struct span local, domain;
+
+	if (!address_split(a, &local, &domain))
+		return is_safe(a);
+	return is_quotable(local) && is_safe(domain);
+}
+
+void
+address_put_path(struct buf *b, struct span a)
+{
+	if (span_find(a, '@') < a.len)
+		address_quote(b, a);
+	else
+		buf_put(b, a);
+}

@@ -22,4 +22,12 @@ void address_quote(struct buf *b, struct span a);
 /* Append one local part, quoted if it needs to be. */
 void address_quote_local(struct buf *b, struct span local);
 
+/* Whether an address can be said to an SMTP server at all: it might hold
+ * what ends a command. */
+bool address_is_sendable(struct span a);
+
+/* Append the address as it stands between angle brackets: quoted if it
+ * has a domain, otherwise as it is (contract edges.md 0.5). */
+void address_put_path(struct buf *b, struct span a);
+
 #endif

@@ -14,7 +14,7 @@
 #include "base/attr.h"
 #include "base/buf.h"
 #include "base/span.h"
-#include "body.h"
+#include "mail/body.h"
 #include "sys/spool.h"
 
 enum { MESSAGE_PIECE = 65536 };

@@ -106,66 +106,13 @@ smtp_greet(struct smtp *s, struct span helohost)
 	return SMTP_KEPT;
 }
 
-/* Whether text can stand between the angle brackets as it is. */
-static bool
-is_safe(struct span text)
-{
-	size_t i;
-
-	for (i = 0; i < text.len; i++) {
-		unsigned char c = (unsigned char)text.p[i];
-
-		if (c <= ' ' || c == 127 || c == '<' || c == '>')
-			return false;
-	}
-	return true;
-}
-
-/* Quoting makes anything safe but line ends and other controls. */
-static bool
-is_quotable(struct span local)
-{
-	size_t i;
-
-	for (i = 0; i < local.len; i++) {
-		unsigned char c = (unsigned char)local.p[i];
-
-		if (c < ' ' || c == 127)
-			return false;
-	}
-	return true;
-}
-
-/* Whether an address can be sent at all, or would be taken for commands. */
-static bool
-is_sendable(struct span address)
-{
-	struct span local, domain;
-
-	if (!address_split(address, &local, &domain))
-		return is_safe(address);
-	return is_quotable(local) && is_safe(domain);
-}
-
-/* Append an address the way contract edges.md 0.5 has it. */
-static void
-put_address(struct buf *out, struct span address)
-{
-	struct span local, domain;
-
-	if (address_split(address, &local, &domain))
-		address_quote(out, address);
-	else
-		buf_put(out, address);
-}
-
 static void
 put_mail(struct smtp *s, const struct errand *e)
 {
 	const struct body_facts *facts = &e->message->facts;
 
 	buf_puts(&s->out, "MAIL FROM:<");
-	put_address(&s->out, e->sender);
+	address_put_path(&s->out, e->sender);
 	buf_putc(&s->out, '>');
 	if (s->conn->size) {
 		buf_puts(&s->out, " SIZE=");
@@ -180,7 +127,7 @@ static void
 put_rcpt(struct smtp *s, struct span address)
 {
 	buf_puts(&s->out, "RCPT TO:<");
-	put_address(&s->out, address);
+	address_put_path(&s->out, address);
 	buf_puts(&s->out, ">\r\n");
 }
 
@@ -468,14 +415,15 @@ check(struct smtp *s, const struct errand *e)
 {
 	size_t i;
 
-	if (!is_sendable(e->sender)) {
+	if (!address_is_sendable(e->sender)) {
 		report_message(s->report, 'D',
 		    "Sorry, SMTP cannot carry this sender address. (#5.1.7)",
 		    NULL, NULL, NULL);
 		return SMTP_OVER;
 	}
 	for (i = 0; i < e->n; i++)
-		if (s->report->rcpt[i].letter == 0 && !is_sendable(e->rcpt[i]))
+		if (s->report->rcpt[i].letter == 0 &&
+		    !address_is_sendable(e->rcpt[i]))
 			report_rcpt(s->report, i, 'h', NULL,
 			    "Sorry, SMTP cannot carry this address. (#5.1.3)",
 			    NULL);

@@ -113,6 +113,42 @@ test_split(void **state)
 	}
 }
 
+static const struct {
+	struct span in;
+	const char *path; /* NULL: it cannot be sent */
+} paths[] = {
+	{ LIT(""), "" },
+	{ LIT("a@b"), "a@b" },
+	{ LIT("s p@b"), "\"s p\"@b" },
+	{ LIT("noat"), "noat" },
+	{ LIT("no at"), NULL },
+	{ LIT("a>@b"), "\"a>\"@b" },
+	{ LIT("a@b> SIZE=1"), NULL },
+	{ LIT("a\r\nDATA@b"), NULL },
+	{ LIT("a@b\n"), NULL },
+	{ LIT("a\0@b"), NULL },
+	{ LIT("a\177@b"), NULL },
+	{ LIT("list-return-1-@b-@[]"), "\"list-return-1-@b-\"@[]" },
+	{ LIT("#@[]"), "#@[]" },
+};
+
+static void
+test_paths(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+		struct buf b = BUF_INIT(1024);
+
+		assert_int_equal(
+		    address_is_sendable(paths[i].in), paths[i].path != NULL);
+		address_put_path(&b, paths[i].in);
+		if (paths[i].path != NULL &&
+		    !span_eq(buf_span(&b), span_cstr(paths[i].path)))
+			fail_msg("%s", paths[i].path);
+		buf_free(&b);
+	}
+}
+
 int
 main(void)
 {
@@ -120,6 +156,7 @@ main(void)
 		cmocka_unit_test(test_quote),
 		cmocka_unit_test(test_specials),
 		cmocka_unit_test(test_split),
+		cmocka_unit_test(test_paths),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

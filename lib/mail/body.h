@@ -6,8 +6,8 @@
  * end the data or be taken for a command (contract edges.md 4.7). Fed in
  * pieces of any size. No I/O here.
  */
-#ifndef REMOTE_BODY_H
-#define REMOTE_BODY_H
+#ifndef MAIL_BODY_H
+#define MAIL_BODY_H
 
 #include <stdbool.h>
 #include <stdint.h>

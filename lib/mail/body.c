@@ -1,7 +1,7 @@
 /*
  * body - a message on its way to the wire: see body.h
  */
-#include "body.h"
+#include "mail/body.h"
 
 #include "base/err.h"
 

@@ -9,7 +9,8 @@
 
 #include <cmocka.h>
 
-#include "../../../src/deliver/remote/body.c"
+#include "base/err.h"
+#include "mail/body.h"
 
 /* SPAN() for tables. */
 #define LIT(s) \
