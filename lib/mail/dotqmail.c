@@ -68,8 +68,11 @@ strip(struct span s)
 struct line
 dotqmail_line(struct span line)
 {
+	const struct span lmtp = SPAN("lmtp:");
 	struct span s = strip(line), rest = span_tail(s, 1);
 
+	if (span_starts(s, lmtp))
+		return (struct line){ LINE_LMTP, span_tail(s, lmtp.len) };
 	switch (s.len > 0 ? s.p[0] : '\0') {
 	case '\0':
 		return (struct line){ LINE_BLANK, s };

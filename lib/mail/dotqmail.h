@@ -43,12 +43,13 @@ enum line_kind {
 	LINE_PROGRAM,
 	LINE_MBOX,
 	LINE_MAILDIR,
+	LINE_LMTP,
 	LINE_FORWARD
 };
 
 struct line {
 	enum line_kind kind;
-	struct span text; /* the command, path or address */
+	struct span text; /* the command, path, server or address */
 };
 
 /* What a line (without its LF) says. text is borrowed from it. */

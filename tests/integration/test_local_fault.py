@@ -7,7 +7,9 @@ that is not a whole message.
 import errno
 import fcntl
 import os
+import socket
 import subprocess
+import threading
 
 import pytest
 
@@ -161,3 +163,26 @@ def test_program_for_ever(fault):
     fault.rig.env["LOCAL_HASTE"] = "200000"
     assert fault.run("0 0", M, "|exec sleep 1000") == (
         111, "Aack, child crashed. (#4.3.0)\n")
+
+
+@pytest.mark.parametrize("says", [b"", b"220 x\r\n",
+                                  b"220 x\r\n250 x\r\n250 ok\r\n25"])
+def test_lmtp_server_hangs(fault, says):
+    """Five minutes for each reply, made short."""
+    fault.rig.env["LOCAL_HASTE"] = "3000"
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = f"127.0.0.1:{listener.getsockname()[1]}"
+
+        def accept():
+            connection, _ = listener.accept()
+            with connection:
+                connection.sendall(says)
+                while connection.recv(65536):
+                    pass
+
+        thread = threading.Thread(target=accept)
+        thread.start()
+        assert fault.run("0 0", M, f"lmtp:{server}") == (
+            111, f"lmtp: connection to {server} timed out. (#4.4.2)\n")
+        thread.join(60)
+    assert not thread.is_alive()

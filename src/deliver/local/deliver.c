@@ -306,6 +306,7 @@ static const struct {
 	[LINE_PROGRAM] = { "program ", "prog", program_run },
 	[LINE_MBOX] = { "mbox ", "file", mbox_deliver },
 	[LINE_MAILDIR] = { "maildir ", "file", maildir_deliver },
+	[LINE_LMTP] = { "lmtp ", "file", lmtp_deliver },
 	[LINE_FORWARD] = { "forward ", NULL, add_forward },
 };
 

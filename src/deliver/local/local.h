@@ -90,6 +90,10 @@ int deliver(struct local *self, const struct work *job, int message,
 int mbox_deliver(struct delivery *d, const char *path) MUST_CHECK;
 int maildir_deliver(struct delivery *d, const char *path) MUST_CHECK;
 int program_run(struct delivery *d, const char *command) MUST_CHECK;
+int lmtp_deliver(struct delivery *d, const char *server) MUST_CHECK;
+
+/* This host's name, as gethostname(2) has it; asked for once. */
+struct span local_host(struct local *self);
 
 /* Output of programs that is still to come. */
 void program_finish(struct delivery *d);

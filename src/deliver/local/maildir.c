@@ -36,9 +36,8 @@ struct maildir {
 	bool is_unread;   /* the message could not be read */
 };
 
-/* Ask once for our name; '/' and ':' cannot stand in a file's name. */
-static struct span
-host_of(struct local *self)
+struct span
+local_host(struct local *self)
 {
 	if (self->host[0] == '\0' &&
 	    gethostname(self->host, sizeof(self->host) - 1) < 0)
@@ -46,6 +45,7 @@ host_of(struct local *self)
 	return span_cstr(self->host);
 }
 
+/* '/' and ':' cannot stand in a file's name. */
 static void
 put_host(struct buf *b, struct span host)
 {
@@ -79,7 +79,7 @@ put_name(struct maildir *m, struct buf *b, const char *folder)
 	buf_putc(b, 'Q');
 	buf_putu(b, ++m->d->self->deliveries);
 	buf_putc(b, '.');
-	put_host(b, host_of(m->d->self));
+	put_host(b, local_host(m->d->self));
 }
 
 /* Where the file system knows no unnamed files. */
