@@ -96,6 +96,34 @@ def test_maildir(fault, message):
     assert 0 < delivered < len(ERRORS) * calls
 
 
+QUOTA = "10000000S,100C\n1 1\n"
+
+
+def test_maildir_with_quota(fault):
+    """Whatever fails, a message is delivered once or not at all, and
+    maildirsize never counts one that is not there."""
+    path = fault.rig.home / "Maildir/maildirsize"
+    for text in (QUOTA, "10C\njunk\n"):
+        path.write_text(text)
+        calls = fault.calls(M, "./Maildir/")
+        take(fault.rig)
+        for error in (errno.EIO, errno.ESTALE, errno.EDQUOT, "kill"):
+            for n in range(1, calls + 1):
+                path.write_text(text)
+                result = fault.run(f"{n} {error}", M, "./Maildir/")
+                tmp, new = take(fault.rig)
+                where = (error, n, result)
+                assert result.code in (0, 111, SIGKILL), where
+                assert new == [whole(M)] * len(new) and len(new) < 2, where
+                if result.code == 0:
+                    assert new, where
+                elif error != "kill":
+                    assert not new and not tmp, where
+                counted = path.read_text().count(
+                    f"{len(whole(M))} 1\n")
+                assert counted <= len(new), where
+
+
 @pytest.mark.parametrize("message", [M, BIG], ids=["small", "big"])
 def test_maildir_killed(fault, message):
     calls = fault.calls(message, "./Maildir/")
@@ -144,8 +172,14 @@ def test_next_job_is_well(tmp_path, lib):
 def test_cost(tmp_path, lib):
     """The way of most mail takes few system calls, and no process."""
     fault = Fault(tmp_path, lib, "resident")
-    assert fault.calls(M, "./Maildir/") <= 14
-    fault.rig.close()
+    rig = fault.rig
+    rig.env["LOCAL_COUNT"] = str(fault.count)
+    assert fault.run("0 0", M, "./Maildir/").code == 0
+    first = fault.count.stat().st_size
+    assert rig.deliver(default="./Maildir/").code == 0
+    # no quota costs one open() that fails, and another one once
+    assert fault.count.stat().st_size - first == first - 1 <= 14
+    rig.close()
 
 
 def test_locked_for_long(fault):  # oracle 49, its thirty seconds made short

@@ -77,6 +77,8 @@ TEXTS = {
                        "Bounces quote messages as bounceformat has it."),
     "delaywarn": ("Senders are warned of a delay after ", ".",
                   "Senders are not warned of delays."),
+    "maildirquota": ("Quota of maildirs: ", ".",
+                     "Maildirs have no quota but their own."),
     "queuemin": ("Free space the queue leaves: ", ".",
                  "Free space the queue leaves is up to qmail-queue."),
 }

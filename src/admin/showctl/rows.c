@@ -272,6 +272,8 @@ static const struct row table[] = {
 	{ "eightbit", show_line,
 	    "8-bit messages for servers without 8BITMIME: ", ".", "asis" },
 	{ "listeners", show_list, "Listener: ", "", "No listeners." },
+	{ "maildirquota", show_text, "Quota of maildirs: ", ".",
+	    "Maildirs have no quota but their own." },
 	{ "queuemin", show_text, "Free space the queue leaves: ", ".",
 	    "Free space the queue leaves is up to qmail-queue." },
 	{ "remotecommand", show_line, "Remote deliveries are made by ", ".",

@@ -72,5 +72,6 @@ main(int argc, char **argv)
 	else
 		code = once(&self, message, argc, argv);
 	message_free(&self.msg);
+	buf_free(&self.rule_text);
 	return code;
 }

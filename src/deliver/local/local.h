@@ -47,6 +47,8 @@ struct local {
 	pid_t pid;                /* ours */
 	uint64_t deliveries;      /* into maildirs, for unique names */
 	struct message msg;
+	bool has_rule;        /* control/maildirquota has been read */
+	struct buf rule_text; /* and says this */
 };
 
 /* A child's environment: the inherited one, and what this job adds. */
@@ -91,6 +93,16 @@ int mbox_deliver(struct delivery *d, const char *path) MUST_CHECK;
 int maildir_deliver(struct delivery *d, const char *path) MUST_CHECK;
 int program_run(struct delivery *d, const char *command) MUST_CHECK;
 int lmtp_deliver(struct delivery *d, const char *server) MUST_CHECK;
+
+/*
+ * The quota of the maildir at path. 0 when there is room for the message,
+ * and *fd is where to note that it was delivered: -1 if nowhere, else the
+ * caller's.
+ */
+int ledger_open(struct delivery *d, const char *path, int *fd) MUST_CHECK;
+
+/* A message of so many bytes was delivered. */
+void ledger_add(int fd, uint64_t size);
 
 /* This host's name, as gethostname(2) has it; asked for once. */
 struct span local_host(struct local *self);

@@ -337,8 +337,16 @@ maildir_deliver(struct delivery *d, const char *path)
 		.fd = -1,
 		.tmp = BUF_INIT(PATH_BYTES),
 		.fresh = BUF_INIT(PATH_BYTES) };
-	int r = store(&m);
+	int ledger = -1;
+	int code = ledger_open(d, path, &ledger);
+	int r;
 
+	if (code != 0)
+		return code;
+	r = store(&m);
+	if (r == 0)
+		ledger_add(ledger, m.size);
+	fd_close(&ledger);
 	unlink_name(&m.tmp);
 	if (r < 0)
 		unlink_name(&m.fresh);

@@ -4,6 +4,7 @@
 #include "message.h"
 
 #include <errno.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -57,6 +58,20 @@ bool
 message_is_seekable(const struct message *m)
 {
 	return lseek(m->fd, 0, SEEK_SET) == 0;
+}
+
+int
+message_size(const struct message *m, uint64_t *size)
+{
+	struct stat st;
+
+	*size = m->head.len;
+	if (m->is_whole)
+		return 0;
+	if (fstat(m->fd, &st) < 0)
+		return err_sys();
+	*size = (uint64_t)st.st_size;
+	return 0;
 }
 
 int

@@ -37,6 +37,9 @@ int message_open(struct message *m, int fd) MUST_CHECK;
 /* Whether the descriptor can be rewound. */
 bool message_is_seekable(const struct message *m);
 
+/* Its bytes. */
+int message_size(const struct message *m, uint64_t *size) MUST_CHECK;
+
 /* A piece from offset at; empty at the end. Borrowed until the next call. */
 int message_read(struct message *m, uint64_t at, struct span *piece) MUST_CHECK;
 
