@@ -67,8 +67,35 @@ class Unpacked:
         """A program as a line of a .qmail file names it."""
         return f"env LD_LIBRARY_PATH={self.libraries} {self.path(name)}"
 
+    def installed(self, uid, gid, *argv):
+        """The command that runs one as this user where these files are in
+        their places, which only its processes see. For root."""
+        return ["unshare", "-m", "sh", "-c",
+                f"mount -t overlay none -o lowerdir={self.path('usr').replace(':', chr(92) + ':')}:/usr /usr && "
+                f'exec setpriv --reuid {uid} --regid {gid} --clear-groups "$@"', "sh", *map(str, argv)]
+
     def env(self, **more):
         return {**os.environ, "LD_LIBRARY_PATH": self.libraries, **more}
+
+
+def dovecot():
+    """Debian's Dovecot, with IMAP, LMTP and Sieve."""
+    return unpack("dovecot-imapd", "dovecot-lmtpd", "dovecot-sieve")
+
+
+def dovecot_settings(where):
+    """Where it is: to be put into its configuration."""
+    return f"""\
+libexec_dir = {where.path('usr/lib/dovecot')}
+mail_plugin_dir = {where.path('usr/lib/dovecot/modules')}
+"""
+
+
+def dovecot_run(where, conf, service, program, *args):
+    """The command that runs one of its programs, which would look for doveconf
+    where the package has it."""
+    return [where.path("usr/bin/doveconf"), "-f", f"service={service}", "-c", str(conf), "-m", service,
+            "-e", where.path(program), *args]
 
 
 def unpack(*packages):

@@ -13,6 +13,7 @@ import threading
 
 import pytest
 
+import debian
 from debian import unpack
 from facteur import IS_ROOT, Instance, poll, run
 
@@ -136,14 +137,12 @@ to "{home}/Maildir"
 
 def dovecot(box, folder):
     """Debian's Dovecot, and a configuration that belongs to this test."""
-    where = unpack("dovecot-imapd", "dovecot-lmtpd", "dovecot-sieve")
+    where = debian.dovecot()
     conf = folder / "dovecot.conf"
     conf.write_text(f"""\
 base_dir = {folder}/run
 state_dir = {folder}/run
-libexec_dir = {where.path('usr/lib/dovecot')}
-mail_plugin_dir = {where.path('usr/lib/dovecot/modules')}
-mail_location = maildir:~/Maildir
+{debian.dovecot_settings(where)}mail_location = maildir:~/Maildir
 first_valid_uid = 1
 log_path = /dev/stderr
 info_log_path = /dev/null
@@ -168,9 +167,8 @@ def test_dovecot_lda(instance):
 require ["fileinto", "mailbox", "reject"];
 if header :contains "subject" "list" { fileinto :create "lists"; }
 """)
-    # it would look for doveconf where the package has it
-    box.dot_qmail("alice", f"|{preline(box, '-f')} {where.shell('usr/bin/doveconf')} -c {conf} -f service=lda "
-                  f"-m lda -e {where.path('usr/lib/dovecot/dovecot-lda')} -f \"$SENDER\"\n")
+    lda = " ".join(debian.dovecot_run(where, conf, "lda", "usr/lib/dovecot/dovecot-lda", "-f", '"$SENDER"'))
+    box.dot_qmail("alice", f"|{preline(box, '-f')} env LD_LIBRARY_PATH={where.libraries} {lda}\n")
     for subject in ("ham", "list"):
         box.send("joe@elsewhere.test", ["alice@mail.test"], text(subject))
     box.wait_log(r"success: did_0\+0\+1/", n=2)
@@ -327,9 +325,9 @@ def test_dovecot_reads(instance, tmp_path):
     home = box.home_of("alice")
 
     def fetch():
-        done = subprocess.run([where.path("usr/bin/doveconf"), "-c", conf, "-m", "doveadm", "-e",
-                               where.path("usr/bin/doveadm"), "-f", "json", "fetch",
-                               "hdr.subject body", "mailbox", "INBOX"], capture_output=True, text=True,
+        done = subprocess.run(debian.dovecot_run(where, conf, "doveadm", "usr/bin/doveadm", "-f", "json", "fetch",
+                                                 "hdr.subject body", "mailbox", "INBOX"),
+                              capture_output=True, text=True,
                               env=where.env(HOME=str(home), USER="alice"), cwd=home, preexec_fn=as_owner(box))
         assert done.returncode == 0, done.stderr
         return [(m["hdr.subject"], m["body"]) for m in json.loads(done.stdout or "[]")]
