@@ -5,6 +5,8 @@
 
 #include "base/ascii.h"
 
+enum { FOLDER_MAX = 64 };
+
 void
 dotqmail_safe(struct buf *b, struct span ext)
 {
@@ -68,11 +70,13 @@ strip(struct span s)
 struct line
 dotqmail_line(struct span line)
 {
-	const struct span lmtp = SPAN("lmtp:");
+	const struct span lmtp = SPAN("lmtp:"), folder = SPAN("folder:");
 	struct span s = strip(line), rest = span_tail(s, 1);
 
 	if (span_starts(s, lmtp))
 		return (struct line){ LINE_LMTP, span_tail(s, lmtp.len) };
+	if (span_starts(s, folder))
+		return (struct line){ LINE_FOLDER, span_tail(s, folder.len) };
 	switch (s.len > 0 ? s.p[0] : '\0') {
 	case '\0':
 		return (struct line){ LINE_BLANK, s };
@@ -95,4 +99,27 @@ dotqmail_line(struct span line)
 	default:
 		return (struct line){ LINE_FORWARD, s };
 	}
+}
+
+bool
+dotqmail_is_folder(struct span name)
+{
+	const struct span others = SPAN("-_+=.");
+	bool was_dot = true;
+
+	if (name.len > FOLDER_MAX || span_eq_nocase(name, SPAN("Trash")) ||
+	    span_starts_nocase(name, SPAN("Trash.")))
+		return false;
+	for (size_t i = 0; i < name.len; i++) {
+		unsigned char c = (unsigned char)name.p[i];
+		bool is_dot = c == '.';
+
+		if (!ascii_is_alnum(c) &&
+		    span_find(others, name.p[i]) == others.len)
+			return false;
+		if (is_dot && was_dot)
+			return false;
+		was_dot = is_dot;
+	}
+	return !was_dot;
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/attr.h"
 #include "base/buf.h"
 #include "base/span.h"
 
@@ -44,6 +45,7 @@ enum line_kind {
 	LINE_MBOX,
 	LINE_MAILDIR,
 	LINE_LMTP,
+	LINE_FOLDER, /* the one the address names, of a maildir */
 	LINE_FORWARD
 };
 
@@ -54,5 +56,12 @@ struct line {
 
 /* What a line (without its LF) says. text is borrowed from it. */
 struct line dotqmail_line(struct span line);
+
+/*
+ * Whether the end of an address may name a folder of a maildir: letters,
+ * digits, '-', '_', '+', '=', and dots between them, at most 64 bytes. The
+ * trash is for its owner: it counts for no quota.
+ */
+bool dotqmail_is_folder(struct span name) MUST_CHECK;
 
 #endif

@@ -48,6 +48,19 @@ check_names(struct span ext)
 	buf_free(&safe);
 }
 
+/* What names a folder leads nowhere else. */
+static void
+check_folder(struct span name)
+{
+	if (!dotqmail_is_folder(name))
+		return;
+	if (name.len == 0 || name.len > 64 || name.p[0] == '.' ||
+	    span_find(name, '/') < name.len ||
+	    span_find(name, '\0') < name.len ||
+	    memmem(name.p, name.len, "..", 2) != NULL)
+		abort();
+}
+
 static void
 check_lines(struct span rest)
 {
@@ -75,6 +88,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	in = (struct span){ (const char *)data + 1, size - 1 };
 	check_names(span_head(in, data[0]));
+	check_folder(span_head(in, data[0]));
 	check_lines(span_tail(in, data[0]));
 	return 0;
 }

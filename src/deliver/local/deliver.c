@@ -307,6 +307,7 @@ static const struct {
 	[LINE_MBOX] = { "mbox ", "file", mbox_deliver },
 	[LINE_MAILDIR] = { "maildir ", "file", maildir_deliver },
 	[LINE_LMTP] = { "lmtp ", "file", lmtp_deliver },
+	[LINE_FOLDER] = { "folder ", "file", folder_deliver },
 	[LINE_FORWARD] = { "forward ", NULL, add_forward },
 };
 

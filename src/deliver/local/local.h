@@ -91,6 +91,7 @@ int deliver(struct local *self, const struct work *job, int message,
  */
 int mbox_deliver(struct delivery *d, const char *path) MUST_CHECK;
 int maildir_deliver(struct delivery *d, const char *path) MUST_CHECK;
+int folder_deliver(struct delivery *d, const char *maildir) MUST_CHECK;
 int program_run(struct delivery *d, const char *command) MUST_CHECK;
 int lmtp_deliver(struct delivery *d, const char *server) MUST_CHECK;
 

@@ -101,6 +101,8 @@ static const struct {
 	{ LIT("/"), LINE_MAILDIR, LIT("/") },
 	{ LIT("lmtp:/run/s a@b "), LINE_LMTP, LIT("/run/s a@b") },
 	{ LIT("lmtp:"), LINE_LMTP, LIT("") },
+	{ LIT("folder:./Maildir/\t"), LINE_FOLDER, LIT("./Maildir/") },
+	{ LIT("&folder:x"), LINE_FORWARD, LIT("folder:x") },
 	{ LIT("lmtp"), LINE_FORWARD, LIT("lmtp") },
 	{ LIT("LMTP:x"), LINE_FORWARD, LIT("LMTP:x") },
 	{ LIT("&lmtp:x"), LINE_FORWARD, LIT("lmtp:x") },
@@ -135,12 +137,52 @@ test_lines(void **state)
 	}
 }
 
+static const struct {
+	struct span name;
+	bool is_one;
+} folders[] = {
+	{ LIT("lists"), true },
+	{ LIT("Lists.Debian-1_2+a=b"), true },
+	{ LIT(""), false },
+	{ LIT("."), false },
+	{ LIT(".."), false },
+	{ LIT("a..b"), false },
+	{ LIT(".a"), false },
+	{ LIT("a."), false },
+	{ LIT("a/b"), false },
+	{ LIT("../x"), false },
+	{ LIT("a\0b"), false },
+	{ LIT("a b"), false },
+	{ LIT("a\303\244"), false },
+	{ LIT("&AOQ-"), false },
+	{ LIT("a:b"), false },
+	{ LIT("trash"), false },
+	{ LIT("Trash.old"), false },
+	{ LIT("trashy"), true },
+	{ LIT("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+	      "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
+	    true },
+	{ LIT("xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+	      "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"),
+	    false },
+};
+
+static void
+test_folders(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
+		if (dotqmail_is_folder(folders[i].name) != folders[i].is_one)
+			fail_msg("row %zu", i);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_lines),
+		cmocka_unit_test(test_folders),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
