@@ -73,7 +73,8 @@ def whole(message):
     return b"Return-Path: <s@x>\nDelivered-To: u@h\n" + message
 
 
-ERRORS = [errno.EIO, errno.ENOSPC, errno.EINTR, errno.EOPNOTSUPP]
+ERRORS = [errno.EIO, errno.ENOSPC, errno.EINTR, errno.EOPNOTSUPP,
+          errno.EDQUOT, errno.ESTALE]
 
 
 @pytest.mark.parametrize("message", [M, BIG], ids=["small", "big"])
@@ -143,7 +144,7 @@ def test_mbox(fault):
     old = b"From old\n\n\n"
     rig.file("Mailbox", old)
     calls = fault.calls(BIG, "./Mailbox")
-    for error in (errno.EIO, errno.ENOSPC):
+    for error in (errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.ESTALE):
         for n in range(1, calls + 1):
             rig.file("Mailbox", old)
             result = fault.run(f"{n} {error}", BIG, "./Mailbox")
@@ -155,6 +156,25 @@ def test_mbox(fault):
                 assert result.code == 111, (error, n)
                 # without its lock it must not take anything away
                 assert content == old or "lock" in result.text, (error, n)
+
+
+def test_mbox_killed(fault):
+    """What was there stays; of the message there is a beginning at most."""
+    rig = fault.rig
+    old = b"From old\n\n\n"
+    rig.file("Mailbox", old)
+    calls = fault.calls(BIG, "./Mailbox")
+    full = rig.read("Mailbox")[len(old):]
+    head = full.index(b"\n")
+    for n in range(1, calls + 1):
+        rig.file("Mailbox", old)
+        assert fault.run(f"{n} kill", BIG, "./Mailbox").code == SIGKILL
+        content = rig.read("Mailbox")
+        assert content.startswith(old), n
+        part = content[len(old):]
+        # the first line has the time
+        assert part == b"" or full[head:].startswith(
+            part[part.index(b"\n"):]), n
 
 
 def test_next_job_is_well(tmp_path, lib):
