@@ -252,3 +252,15 @@ def test_datemail(instance):
     [path] = box.wait_mail("alice")
     dates = re.findall(r"^Date: (.*)$", path.read_text(), re.M)
     assert len(dates) == 1 and dates[0].endswith(" -0330")
+
+
+def test_case80_mailsubj(tmp_path):
+    """What qmail-inject gets, without an argument."""
+    bin = tmp_path / "bin"
+    bin.mkdir()
+    (bin / "qmail-inject").write_text('#!/bin/sh\necho "$# arguments"\ncat\nexit 37\n')
+    (bin / "qmail-inject").chmod(0o755)
+    code, out, err = run("mailsubj", "My subj", "a@b", "c d@e", stdin=b"the text", env={"QMAILHOME": str(tmp_path)})
+    assert (code, err) == (37, "")
+    assert out == b"0 arguments\nSubject: My subj\nTo: a@b c d@e\n\nthe text"
+    assert run("mailsubj") == (100, b"", "mailsubj: usage: mailsubj subject [recip ...]\n")
