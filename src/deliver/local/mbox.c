@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/err.h"
+#include "mail/mboxrd.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
 #include "sys/file.h"
@@ -17,7 +18,6 @@
 #include "sys/prog.h"
 
 #include "local.h"
-#include "mboxrd.h"
 
 enum {
 	LOCK_MS = 30 * 1000,    /* contract: 30 seconds straight */
@@ -137,13 +137,12 @@ mbox_deliver(struct delivery *d, const char *path)
 	int code;
 	int r;
 
-	r = file_open(FILE_CWD, path,
-	    O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0600, &m.fd);
-	if (r < 0)
+	r = lock_open(path, O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK, 0600,
+	    clock_ms() + LOCK_MS, &m.fd);
+	if (m.fd < 0)
 		return report_fail(d->report, EX_SOFT,
 		    WORDS("Unable to open ", path, ": ", err_text(r),
 			". (#4.2.1)"));
-	r = lock_wait(m.fd, clock_ms() + LOCK_MS);
 	m.is_locked = r == 0;
 	m.end = lseek(m.fd, 0, SEEK_END);
 	if (r == E_TIMEOUT)

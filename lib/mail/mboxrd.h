@@ -5,8 +5,8 @@
  * gets the LF it may lack (contract local.md 1.8, 7.1). Bytes may come in
  * pieces of any size. Pure.
  */
-#ifndef LOCAL_MBOXRD_H
-#define LOCAL_MBOXRD_H
+#ifndef MAIL_MBOXRD_H
+#define MAIL_MBOXRD_H
 
 #include <stdbool.h>
 

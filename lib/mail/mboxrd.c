@@ -1,7 +1,7 @@
 /*
  * mboxrd - a message as it stands in an mbox: see mboxrd.h
  */
-#include "mboxrd.h"
+#include "mail/mboxrd.h"
 
 static const char from[] = "From ";
 

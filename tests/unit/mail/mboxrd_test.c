@@ -9,7 +9,7 @@
 #include <cmocka.h>
 
 /* a room has no library: its file is taken whole */
-#include "../../../src/deliver/local/mboxrd.c"
+#include "mail/mboxrd.h"
 
 /* a span in a table, where SPAN() is no constant */
 #define LIT(s) \

@@ -1,0 +1,414 @@
+/*
+ * maildir2mbox - move the messages of a maildir into an mbox
+ *
+ * Run by:   anybody whose mail program knows no maildirs; elq(1), pinq(1),
+ *           qail(1)
+ * Runs as:  whoever runs it; needs no privilege
+ * Input:    MAIL, MAILTMP and MAILDIR of the environment; the files there
+ * Trusts:   its environment; nothing in a message
+ * Output:   a new MAIL, by way of MAILTMP; the files of the maildir go
+ * Exits:    0 done, or nothing to do; 111 not done
+ *
+ * A message goes when it is in the mbox for good: whatever happens in
+ * between, it is there, at worst twice. Contract local.md 4.2.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+#include "mail/date.h"
+#include "mail/mboxrd.h"
+#include "sys/clock.h"
+#include "sys/env.h"
+#include "sys/fd.h"
+#include "sys/file.h"
+#include "sys/lock.h"
+#include "sys/log.h"
+#include "sys/prog.h"
+
+enum {
+	LOCK_MS = 600 * 1000, /* somebody reads a large mailbox */
+	STALE = 129600,       /* seconds until a file in tmp is garbage */
+	PIECE = 64 * 1024,
+	OUT_MAX = 1024 * 1024,
+	LINE_MAX_BYTES = 64 * 1024, /* of a Return-Path */
+	PATH_BYTES = 8192
+};
+
+/* A message of the maildir. */
+struct item {
+	char *name; /* "new/..." or "cur/..." */
+	int64_t mtime_ns;
+};
+
+struct items {
+	struct item *list;
+	size_t n, cap;
+	const char *folder; /* being read: "new" */
+	int64_t now;        /* seconds since 1970 */
+};
+
+/* The mbox being written. */
+struct mbox {
+	const char *name;
+	int fd;
+	struct buf out;
+};
+
+static const char *
+need(const char *name)
+{
+	const char *value = env_get(name);
+
+	if (value == NULL)
+		prog_die_file(EX_SOFT, name, "not set", 0);
+	return value;
+}
+
+static void NORETURN
+die_of_memory(void)
+{
+	prog_die(EX_SOFT, "out of memory", 0);
+}
+
+/* "WHAT $MAILDIR/NAME", as people know it. */
+static void
+say_file(struct buf *b, const char *what, const char *name)
+{
+	buf_puts(b, what);
+	buf_puts(b, " $MAILDIR/");
+	buf_puts(b, name);
+}
+
+static void NORETURN
+die_reading(const char *name, int r)
+{
+	struct buf b = BUF_INIT(PATH_BYTES);
+	const char *words;
+
+	say_file(&b, "unable to read", name);
+	if (buf_cstr(&b, &words) < 0)
+		die_of_memory();
+	prog_die(EX_SOFT, words, r);
+}
+
+/* --- what is there --- */
+
+/* "FOLDER/NAME", allocated. */
+static char *
+join(const char *folder, const char *name)
+{
+	struct buf b = BUF_INIT(PATH_BYTES);
+	char *path = NULL;
+
+	buf_puts(&b, folder);
+	buf_putc(&b, '/');
+	buf_puts(&b, name);
+	if (buf_err(&b) == 0)
+		path = mem_cstr(buf_span(&b));
+	buf_free(&b);
+	return path;
+}
+
+static int
+sweep_one(void *ctx, const char *name)
+{
+	const int64_t *now = ctx;
+	struct stat st;
+	char *path;
+
+	if (name[0] == '.')
+		return 0;
+	path = join("tmp", name);
+	/* what cannot be removed is only untidy */
+	if (path != NULL && stat(path, &st) == 0 && st.st_atime + STALE < *now)
+		err_ignore(file_unlink(FILE_CWD, path));
+	mem_free(path);
+	return 0;
+}
+
+static int
+grow(struct items *all)
+{
+	size_t cap = all->cap == 0 ? 64 : all->cap * 2;
+	struct item *list = mem_resize(all->list, cap, sizeof(*list));
+
+	if (list == NULL)
+		return E_NOMEM;
+	all->list = list;
+	all->cap = cap;
+	return 0;
+}
+
+static int
+find_one(void *ctx, const char *name)
+{
+	struct items *all = ctx;
+	struct stat st;
+	char *path;
+
+	if (name[0] == '.')
+		return 0;
+	path = join(all->folder, name);
+	if (path == NULL || (all->n == all->cap && grow(all) < 0)) {
+		mem_free(path);
+		return E_NOMEM;
+	}
+	/* one that has just gone is none; one from this second has time */
+	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    st.st_mtime >= all->now) {
+		mem_free(path);
+		return 0;
+	}
+	all->list[all->n++] = (struct item){ .name = path,
+		.mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 +
+			    st.st_mtim.tv_nsec };
+	return 0;
+}
+
+static int
+by_age(const void *a, const void *b)
+{
+	const struct item *x = a, *y = b;
+
+	if (x->mtime_ns != y->mtime_ns)
+		return x->mtime_ns < y->mtime_ns ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+static void
+find_all(struct items *all)
+{
+	static const char *const folders[] = { "new", "cur" };
+
+	all->now = clock_real();
+	err_ignore(file_each(FILE_CWD, "tmp", sweep_one, &all->now));
+	for (int i = 0; i < 2; i++) {
+		int r;
+
+		all->folder = folders[i];
+		r = file_each(FILE_CWD, folders[i], find_one, all);
+		if (r < 0)
+			prog_die_file(EX_SOFT, "unable to scan",
+			    i == 0 ? "$MAILDIR/new" : "$MAILDIR/cur", r);
+	}
+	if (all->n > 0)
+		qsort(all->list, all->n, sizeof(*all->list), by_age);
+}
+
+/* --- writing --- */
+
+static void
+flush(struct mbox *m)
+{
+	int r = buf_err(&m->out);
+
+	if (r == 0)
+		r = fd_write(m->fd, buf_span(&m->out), FD_FOREVER);
+	if (r < 0)
+		prog_die_file(EX_SOFT, "unable to write to", m->name, r);
+	buf_reset(&m->out);
+}
+
+/* The mailbox as it was; a line that is not ended would swallow the next. */
+static void
+copy_old(struct mbox *m, const char *mail, int fd)
+{
+	char bytes[PIECE];
+	char last = '\n';
+	size_t got;
+
+	do {
+		int r = fd_read(fd, bytes, sizeof(bytes), FD_FOREVER, &got);
+
+		if (r < 0)
+			prog_die_file(EX_SOFT, "unable to read", mail, r);
+		buf_put(&m->out, (struct span){ bytes, got });
+		if (got > 0)
+			last = bytes[got - 1];
+		flush(m);
+	} while (got > 0);
+	if (last != '\n')
+		buf_putc(&m->out, '\n');
+}
+
+/* The sender as a From_ line has it: of a Return-Path in the first line. */
+static void
+put_sender(struct buf *b, struct span line)
+{
+	static const char field[] = "Return-Path: <";
+	struct span s = span_tail(line, sizeof(field) - 1);
+	size_t end = span_rfind(s, '>');
+
+	if (!span_starts(line, span_cstr(field)) || end >= s.len) {
+		buf_puts(b, "XXX");
+		return;
+	}
+	s = span_head(s, end);
+	if (s.len == 0)
+		buf_puts(b, "MAILER-DAEMON");
+	for (size_t i = 0; i < s.len; i++)
+		buf_putc(b, s.p[i] == ' ' || s.p[i] == '\t' ? '-' : s.p[i]);
+}
+
+/* Fill line with the first one, as far as there is room for it. */
+static int
+first_line(int fd, struct buf *line)
+{
+	size_t got = 1;
+	int r = 0;
+
+	while (r == 0 && got > 0 && line->len < line->max &&
+	       span_find(buf_span(line), '\n') == line->len)
+		r = fd_read_buf(
+		    fd, line, line->max - line->len, FD_FOREVER, &got);
+	return r;
+}
+
+static void
+copy_one(struct mbox *m, const struct item *k)
+{
+	struct mboxrd quoting = MBOXRD_INIT;
+	struct buf line = BUF_INIT(LINE_MAX_BYTES);
+	char bytes[PIECE];
+	struct span s;
+	size_t got = 0;
+	int fd = -1;
+	int r;
+
+	r = file_open_read(FILE_CWD, k->name, &fd);
+	if (r == E_ABSENT)
+		return; /* another reader has moved it: next time */
+	if (r == 0)
+		r = first_line(fd, &line);
+	if (r < 0)
+		die_reading(k->name, r);
+	s = buf_span(&line);
+	buf_puts(&m->out, "From ");
+	put_sender(&m->out, span_head(s, span_find(s, '\n')));
+	buf_putc(&m->out, ' ');
+	date_mbox(&m->out, k->mtime_ns / 1000000000);
+	buf_putc(&m->out, '\n');
+	do {
+		mboxrd_put(&quoting, &m->out, s);
+		flush(m);
+		r = fd_read(fd, bytes, sizeof(bytes), FD_FOREVER, &got);
+		if (r < 0)
+			die_reading(k->name, r);
+		s = (struct span){ bytes, got };
+	} while (got > 0);
+	mboxrd_end(&quoting, &m->out);
+	flush(m);
+	fd_close(&fd);
+	buf_free(&line);
+}
+
+/* --- the mailbox --- */
+
+/* Open and lock MAIL. */
+static int
+open_mail(const char *mail)
+{
+	int fd = -1;
+	int r =
+	    lock_open(mail, O_RDWR | O_CREAT, 0600, clock_ms() + LOCK_MS, &fd);
+
+	if (r < 0)
+		prog_die_file(EX_SOFT, "unable to lock", mail, r);
+	return fd;
+}
+
+/* Make the new mailbox the mailbox, for good. */
+static void
+publish(struct mbox *m, const char *mail)
+{
+	struct span s = span_cstr(mail);
+	size_t slash = span_rfind(s, '/');
+	struct buf path = BUF_INIT(PATH_BYTES);
+	const char *p;
+	int r = file_sync(m->fd);
+
+	if (r == 0)
+		r = fd_close_checked(&m->fd);
+	if (r < 0)
+		prog_die_file(EX_SOFT, "unable to write to", m->name, r);
+	r = file_rename(FILE_CWD, m->name, mail);
+	if (r < 0) {
+		buf_puts(&path, "unable to move ");
+		buf_puts(&path, m->name);
+		buf_puts(&path, " to ");
+		buf_puts(&path, mail);
+		if (buf_cstr(&path, &p) < 0)
+			die_of_memory();
+		prog_die(EX_SOFT, p, r);
+	}
+	/* before its name lasts, no message may go */
+	if (slash < s.len)
+		buf_put(&path, span_head(s, slash + 1));
+	buf_puts(&path, ".");
+	r = buf_cstr(&path, &p);
+	if (r == 0)
+		r = file_sync_dir(FILE_CWD, p);
+	if (r < 0)
+		prog_die_file(EX_SOFT, "unable to write to", mail, r);
+	buf_free(&path);
+}
+
+static void
+unlink_all(const struct items *all)
+{
+	for (size_t i = 0; i < all->n; i++) {
+		struct buf b = BUF_INIT(PATH_BYTES);
+		int r = file_unlink(FILE_CWD, all->list[i].name);
+		const char *words;
+
+		if (r < 0 && r != E_ABSENT) {
+			say_file(&b, "warning:", all->list[i].name);
+			buf_puts(
+			    &b, " will be delivered twice; unable to unlink");
+			if (buf_cstr(&b, &words) == 0)
+				log_err(words, r);
+		}
+		buf_free(&b);
+		mem_free(all->list[i].name);
+	}
+}
+
+int
+main(void)
+{
+	struct items all = { .n = 0 };
+	struct mbox m = { .fd = -1, .out = BUF_INIT(OUT_MAX) };
+	const char *mail, *dir;
+	int fd, r;
+
+	prog_start("maildir2mbox");
+	(void)umask(077);
+	mail = need("MAIL");
+	m.name = need("MAILTMP");
+	dir = need("MAILDIR");
+	if (chdir(dir) < 0)
+		prog_die_file(EX_SOFT, "unable to chdir to", dir, err_sys());
+	find_all(&all);
+	if (all.n == 0)
+		return 0;
+
+	fd = open_mail(mail);
+	r = file_open(
+	    FILE_CWD, m.name, O_WRONLY | O_CREAT | O_TRUNC, 0600, &m.fd);
+	if (r < 0)
+		prog_die_file(EX_SOFT, "unable to create", m.name, r);
+	copy_old(&m, mail, fd);
+	for (size_t i = 0; i < all.n; i++)
+		copy_one(&m, &all.list[i]);
+	publish(&m, mail);
+	unlink_all(&all);
+	fd_close(&fd);
+	mem_free(all.list);
+	buf_free(&m.out);
+	return 0;
+}
