@@ -1,10 +1,12 @@
 """Quotas of maildirs (Maildir++): maildirsize and control/maildirquota."""
 import os
 import re
+import subprocess
 import time
 
 import pytest
 
+from facteur import ROOT
 from localrig import FORMS, M, LocalRig, ext_of
 
 SIZE = len(b"Return-Path: <s@x>\nDelivered-To: u@h\n" + M)
@@ -222,14 +224,26 @@ def test_together_with_other_lines(rig):
     assert (rig.home / "Mbox").exists() and rig.runs() == 0
 
 
-def test_worker_reads_the_control_file_once(tmp_path):
-    rig = LocalRig(tmp_path, "resident")
+def test_corrected(rig):
+    control(rig, "1000M")
+    assert rig.deliver(**MAILDIR)[0] == 111
+    control(rig, "1C")
+    assert rig.deliver(**MAILDIR) == OK
+    assert lines(rig)[0] == "1C"
+
+
+def test_worker_reads_the_control_file_once_a_minute(tmp_path):
+    lib, shift = tmp_path / "shift.so", tmp_path / "shift"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", lib,
+                    ROOT / "tests/integration/shift.c"], check=True)
+    rig = LocalRig(tmp_path, "resident",
+                   {"LD_PRELOAD": str(lib), "SHIFT": str(shift)})
     (rig.qh / "control").mkdir()
     rig.maildir()
     assert rig.deliver(**MAILDIR) == OK
     control(rig, "1C")
     assert rig.deliver(**MAILDIR) == OK
-    rig.close()
+    shift.write_text("61\n")
     assert rig.deliver(**MAILDIR) == LATER
     rig.close()
     assert re.fullmatch(r"1C\n\d+ 2\n",

@@ -27,6 +27,7 @@ enum {
 	PATH_BYTES = 8192,
 	LONG = 5120,     /* bytes of maildirsize */
 	OLD_S = 15 * 60, /* seconds since it was written */
+	RULE_S = 60,     /* that control/maildirquota is believed */
 	CONTROL_BYTES = 64 * 1024,
 	TEXT_BYTES = 1024
 };
@@ -57,8 +58,8 @@ trouble(struct delivery *d, const char *what, int r)
 	    WORDS("Unable to read ", what, ": ", err_text(r), ". (#4.3.0)"));
 }
 
-/* control/maildirquota, once in the life of a process. A user who may not
- * read it has no default. */
+/* control/maildirquota, once a minute. A user who may not read it has no
+ * default. */
 static int
 load_rule(struct delivery *d)
 {
@@ -67,8 +68,9 @@ load_rule(struct delivery *d)
 	const char *p;
 	int r;
 
-	if (self->has_rule)
+	if (d->when >= self->rule_at && d->when - self->rule_at < RULE_S)
 		return 0;
+	buf_free(&self->rule_text);
 	self->rule_text = BUF_INIT(CONTROL_BYTES);
 	buf_puts(&path, home_path());
 	buf_puts(&path, "/control/maildirquota");
@@ -78,7 +80,7 @@ load_rule(struct delivery *d)
 	buf_free(&path);
 	if (r == E_ABSENT || err_is(r, EACCES))
 		r = 0;
-	self->has_rule = r == 0;
+	self->rule_at = r == 0 ? d->when : 0;
 	if (r < 0) {
 		buf_free(&self->rule_text);
 		return trouble(d, "control/maildirquota", r);
@@ -96,9 +98,11 @@ read_rule(struct delivery *d, struct quota_rule *rule)
 		return code;
 	text = buf_span(&d->self->rule_text);
 	(void)span_line(&text, &line);
-	if (quota_rule(span_trim_end(line), rule) < 0)
-		return malformed(d, "control/maildirquota");
-	return 0;
+	if (quota_rule(span_trim_end(line), rule) == 0)
+		return 0;
+	/* whoever corrects it need not wait */
+	d->self->rule_at = 0;
+	return malformed(d, "control/maildirquota");
 }
 
 /* root/a/b as a C string in b, or NULL. */

@@ -47,8 +47,8 @@ struct local {
 	pid_t pid;                /* ours */
 	uint64_t deliveries;      /* into maildirs, for unique names */
 	struct message msg;
-	bool has_rule;        /* control/maildirquota has been read */
-	struct buf rule_text; /* and says this */
+	int64_t rule_at;      /* when control/maildirquota was read; 0: never */
+	struct buf rule_text; /* what it says */
 };
 
 /* A child's environment: the inherited one, and what this job adds. */
