@@ -16,24 +16,29 @@
 
 enum { PATH_BYTES = 8192 };
 
-/* Put the folder's path into b; false when there is no such folder. */
-static bool
-find(struct buf *b, const char *maildir, struct span name, bool lower, int *r)
+/* Put the folder's path into b. Why there is no such folder. */
+static int
+find(struct buf *b, const char *maildir, struct span name, bool lower)
 {
 	struct stat st;
 	const char *p;
+	int r;
 
 	buf_reset(b);
 	buf_puts(b, maildir);
 	buf_putc(b, '.');
-	for (size_t i = 0; i < name.len; i++)
-		buf_putc(b,
-		    lower ? ascii_lower((unsigned char)name.p[i]) : name.p[i]);
+	for (size_t i = 0; i < name.len; i++) {
+		char c = name.p[i];
+
+		if (lower)
+			c = ascii_lower((unsigned char)c);
+		buf_putc(b, c);
+	}
 	buf_putc(b, '/');
-	*r = buf_cstr(b, &p);
-	if (*r == 0 && stat(p, &st) < 0)
-		*r = err_sys();
-	return *r == 0;
+	r = buf_cstr(b, &p);
+	if (r == 0 && stat(p, &st) < 0)
+		r = err_sys();
+	return r;
 }
 
 int
@@ -50,9 +55,13 @@ folder_deliver(struct delivery *d, const char *maildir)
 		return report_fail(d->report, EX_SOFT,
 		    WORDS("Uh-oh: .qmail has a folder line without a maildir. "
 			  "(#4.3.5)"));
-	if (dotqmail_is_folder(name) && (find(&b, maildir, name, false, &r) ||
-					    find(&b, maildir, name, true, &r)))
-		r = buf_cstr(&b, &to);
+	if (dotqmail_is_folder(name)) {
+		r = find(&b, maildir, name, false);
+		if (r < 0 && err_class(r) == ERR_PERM)
+			r = find(&b, maildir, name, true);
+		if (r == 0)
+			r = buf_cstr(&b, &to);
+	}
 	if (r < 0 && err_class(r) == ERR_TEMP)
 		code = report_fail(d->report, EX_SOFT,
 		    WORDS("Temporary error on maildir delivery. (#4.3.0)"));

@@ -98,11 +98,13 @@ say(struct delivery *d, const struct lmtp_address *to, int code,
 	buf_puts(&b, before);
 	buf_put(&b, to->server);
 	for (size_t i = 0; i < after.len && i < SAID_MAX; i++) {
-		unsigned char c = (unsigned char)after.p[i];
+		char c = after.p[i];
 
 		if (c == '\n')
 			c = ' ';
-		buf_putc(&b, ascii_is_print(c) ? (char)c : '?');
+		if (!ascii_is_print((unsigned char)c))
+			c = '?';
+		buf_putc(&b, c);
 	}
 	if (buf_cstr(&b, &line) < 0)
 		line = "Out of memory. (#4.3.0)";

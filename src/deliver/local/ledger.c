@@ -147,13 +147,15 @@ count_file(void *ctx, const char *name)
 {
 	struct ledger *l = ctx;
 	struct span s = span_cstr(name);
-	const char *folder, *p;
+	const char *folder;
 	struct stat st;
 	uint64_t size;
 
 	if (name[0] == '.' || quota_is_trashed(s))
 		return 0;
 	if (!quota_size_of(s, &size)) {
+		const char *p;
+
 		if (buf_cstr(&l->folder, &folder) < 0)
 			return buf_err(&l->folder);
 		p = join(&l->path, folder, "/", name);

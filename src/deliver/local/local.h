@@ -93,7 +93,7 @@ int mbox_deliver(struct delivery *d, const char *path) MUST_CHECK;
 int maildir_deliver(struct delivery *d, const char *path) MUST_CHECK;
 int folder_deliver(struct delivery *d, const char *maildir) MUST_CHECK;
 int program_run(struct delivery *d, const char *command) MUST_CHECK;
-int lmtp_deliver(struct delivery *d, const char *server) MUST_CHECK;
+int lmtp_deliver(struct delivery *d, const char *text) MUST_CHECK;
 
 /*
  * The quota of the maildir at path. 0 when there is room for the message,

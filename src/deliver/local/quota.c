@@ -112,7 +112,7 @@ quota_sum(struct span lines, struct quota_usage *u)
 	while (span_line(&lines, &line)) {
 		struct span bytes = next_word(&line);
 		struct span count = next_word(&line);
-		struct quota_usage more;
+		struct quota_usage more = { .bytes = 0 };
 		int r = parse_signed(bytes, &more.bytes);
 
 		if (r == 0)
