@@ -1,0 +1,7 @@
+# pinq: moves new mail into an mbox, then runs pine
+program = pinq
+script  = pinq.sh
+runs_as = caller
+owner   = root:qmail
+mode    = 0755
+man     = pinq.1
