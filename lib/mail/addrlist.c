@@ -93,7 +93,7 @@ addrlist_complete(const struct addrlist_rules *rules, struct tokens *t)
 		t->n--;
 	if (ends_in(t, TOKEN_AT))
 		t->n--;
-	if (t->n == 0)
+	if (t->n == 0 || rules == NULL)
 		return 0;
 	if (!has_at(t))
 		r = append(t, &at_sign, &rules->host);

@@ -24,7 +24,8 @@ struct addrlist_rules {
 void addrlist_rules_free(struct addrlist_rules *rules);
 
 /*
- * Complete one address, in place. It borrows from rules. E_NOMEM.
+ * Complete one address, in place. It borrows from rules; NULL adds nothing.
+ * E_NOMEM.
  */
 int addrlist_complete(
     const struct addrlist_rules *rules, struct tokens *addr) MUST_CHECK;
