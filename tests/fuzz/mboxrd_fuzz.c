@@ -10,7 +10,7 @@
 #include "base/buf.h"
 
 /* a room has no library: its file is taken whole */
-#include "../../src/deliver/local/mboxrd.c"
+#include "mail/mboxrd.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

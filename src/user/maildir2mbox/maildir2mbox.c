@@ -332,8 +332,6 @@ publish(struct mbox *m, const char *mail)
 	const char *p;
 	int r = file_sync(m->fd);
 
-	if (r == 0)
-		r = fd_close_checked(&m->fd);
 	if (r < 0)
 		prog_die_file(EX_SOFT, "unable to write to", m->name, r);
 	r = file_rename(FILE_CWD, m->name, mail);
@@ -402,11 +400,16 @@ main(void)
 	    FILE_CWD, m.name, O_WRONLY | O_CREAT | O_TRUNC, 0600, &m.fd);
 	if (r < 0)
 		prog_die_file(EX_SOFT, "unable to create", m.name, r);
+	/* it will be the mailbox while we still remove what is in it */
+	r = lock_wait(m.fd, clock_ms() + LOCK_MS);
+	if (r < 0)
+		prog_die_file(EX_SOFT, "unable to lock", m.name, r);
 	copy_old(&m, mail, fd);
 	for (size_t i = 0; i < all.n; i++)
 		copy_one(&m, &all.list[i]);
 	publish(&m, mail);
 	unlink_all(&all);
+	fd_close(&m.fd);
 	fd_close(&fd);
 	mem_free(all.list);
 	buf_free(&m.out);
