@@ -111,9 +111,8 @@ file_sync_dir(int at, const char *path)
 	return r;
 }
 
-/* The folder a path is in, for its fsync. */
-static int
-sync_folder_of(int at, const char *path)
+int
+file_sync_name(int at, const char *path)
 {
 	struct span s = span_cstr(path);
 	size_t slash = span_rfind(s, '/');
@@ -157,7 +156,7 @@ file_publish(int at, const char *path, struct span content, mode_t mode)
 	if (r == 0)
 		r = file_rename(at, tmp, path);
 	if (r == 0)
-		r = sync_folder_of(at, path);
+		r = file_sync_name(at, path);
 	else
 		(void)unlinkat(at, tmp, 0);
 out:

@@ -56,6 +56,9 @@ int file_publish(
 int file_sync(int fd) MUST_CHECK;
 int file_sync_dir(int at, const char *path) MUST_CHECK;
 
+/* fsync the directory that path, which need not exist, is in. */
+int file_sync_name(int at, const char *path) MUST_CHECK;
+
 int file_unlink(int at, const char *path) MUST_CHECK; /* E_ABSENT if gone */
 int file_rename(int at, const char *from, const char *to) MUST_CHECK;
 

@@ -202,21 +202,3 @@ def test_two_at_once(box):
         assert twin.communicate(timeout=DEADLINE) == (None, b"") and twin.returncode == 0
     assert sorted(int(m["Subject"]) for m in mailbox.mbox(box.mail)) == list(range(100))
     assert box.left() == []
-
-
-@pytest.mark.parametrize("program, reader", [("elq", "elm"), ("pinq", "pine"), ("qail", "Mail")])
-def test_readers(box, tmp_path, program, reader):
-    """They find new mail in the mbox; and are not run if it is not there."""
-    (box.top / "Maildir/new/1").write_bytes(b"Subject: x\n\n")
-    os.utime(box.top / "Maildir/new/1", (OLD, OLD))
-    home = tmp_path / "qh"
-    home.mkdir()
-    (home / "bin").symlink_to(BIN)
-    (home / reader).write_text('#!/bin/sh\necho "$# $1"\nexit 37\n')
-    (home / reader).chmod(0o755)
-    env = {"PATH": f"{home}:{os.environ['PATH']}", "HOME": str(box.top), "QMAILHOME": str(home)}
-    done = subprocess.run([BIN / program, "-x", "a b"], env=env, capture_output=True, timeout=DEADLINE)
-    assert (done.returncode, done.stdout, done.stderr) == (37, b"2 -x\n", b"")
-    assert [m["Subject"] for m in mailbox.mbox(box.mail)] == ["x"]
-    done = subprocess.run([BIN / program], env={**env, "MAILDIR": "/nowhere"}, capture_output=True, timeout=DEADLINE)
-    assert (done.returncode, done.stdout) == (111, b"")

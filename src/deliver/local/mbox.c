@@ -32,28 +32,6 @@ struct mbox {
 	off_t end; /* where the new message begins */
 };
 
-/* The first message in a new file: its name must last, too. */
-static int
-sync_name(const char *path)
-{
-	struct span s = span_cstr(path);
-	struct buf folder = BUF_INIT(4096);
-	const char *p;
-	int fd = -1;
-	int r;
-
-	buf_put(&folder, span_head(s, span_rfind(s, '/') + 1));
-	buf_puts(&folder, ".");
-	r = buf_cstr(&folder, &p);
-	if (r == 0)
-		r = file_open_dir(FILE_CWD, p, &fd);
-	/* one that we may not read has to go without */
-	r = r == 0 ? file_sync(fd) : 0;
-	fd_close(&fd);
-	buf_free(&folder);
-	return r;
-}
-
 static int
 flush(struct mbox *m, struct buf *b)
 {
@@ -104,9 +82,11 @@ sync_all(const struct mbox *m, const char *path)
 	/* a device or a FIFO has nothing to keep: DECISIONS, /dev/null */
 	if (err_is(r, EINVAL))
 		return 0;
+	/* the first message in a new file: its name must last, too; a folder
+	 * that we may not read has to go without */
 	if (r == 0 && m->end == 0)
-		r = sync_name(path);
-	return r;
+		r = file_sync_name(FILE_CWD, path);
+	return err_is(r, EACCES) ? 0 : r;
 }
 
 static int

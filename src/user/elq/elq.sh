@@ -1,14 +1,10 @@
 #!/bin/sh
-# elq - move new mail from the maildir into the mbox, then run elm
+# elq - take in mail from a maildir, then read it with elm
 #
 # Run by:   anybody
 # Runs as:  whoever runs it; needs no privilege
-# Input:    MAIL, MAILTMP and MAILDIR, if they are set; arguments for elm
+# Input:    MAIL, MAILTMP and MAILDIR of the environment; arguments for elm
 # Trusts:   the caller, for whom alone it works
-# Output:   a new mailbox, by way of maildir2mbox(1)
-# Exits:    as maildir2mbox(1) if that fails, else as elm
-: "${MAILDIR:=$HOME/Maildir}" "${MAIL:=$HOME/Mailbox}"
-: "${MAILTMP:=$MAIL.tmp}"
-export MAILDIR MAIL MAILTMP
-"${QMAILHOME:-@QH@}/bin/maildir2mbox" || exit
-exec elm "$@"
+# Output:   the mbox $MAIL, by way of maildir2mbox(1)
+# Exits:    as maildir2mbox(1) when that fails, else as elm
+"${QMAILHOME:-@QH@}/bin/maildir2mbox" && exec elm "$@"

@@ -1,4 +1,4 @@
-# elq: moves new mail into an mbox, then runs elm
+# elq: takes in mail from a maildir, then runs elm
 program = elq
 script  = elq.sh
 runs_as = caller

@@ -13,13 +13,10 @@
  * between, it is there, at worst twice. Contract local.md 4.2.
  */
 #include <fcntl.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/err.h"
-#include "base/mem.h"
 #include "mail/date.h"
 #include "mail/mboxrd.h"
 #include "sys/clock.h"
@@ -28,28 +25,15 @@
 #include "sys/file.h"
 #include "sys/lock.h"
 #include "sys/log.h"
+#include "sys/maildir.h"
 #include "sys/prog.h"
 
 enum {
 	LOCK_MS = 600 * 1000, /* somebody reads a large mailbox */
-	STALE = 129600,       /* seconds until a file in tmp is garbage */
 	PIECE = 64 * 1024,
 	OUT_MAX = 1024 * 1024,
 	LINE_MAX_BYTES = 64 * 1024, /* of a Return-Path */
 	PATH_BYTES = 8192
-};
-
-/* A message of the maildir. */
-struct item {
-	char *name; /* "new/..." or "cur/..." */
-	int64_t mtime_ns;
-};
-
-struct items {
-	struct item *list;
-	size_t n, cap;
-	const char *folder; /* being read: "new" */
-	int64_t now;        /* seconds since 1970 */
 };
 
 /* The mbox being written. */
@@ -98,106 +82,20 @@ die_reading(const char *name, int r)
 
 /* --- what is there --- */
 
-/* "FOLDER/NAME", allocated. */
-static char *
-join(const char *folder, const char *name)
-{
-	struct buf b = BUF_INIT(PATH_BYTES);
-	char *path = NULL;
-
-	buf_puts(&b, folder);
-	buf_putc(&b, '/');
-	buf_puts(&b, name);
-	if (buf_err(&b) == 0)
-		path = mem_cstr(buf_span(&b));
-	buf_free(&b);
-	return path;
-}
-
-static int
-sweep_one(void *ctx, const char *name)
-{
-	const int64_t *now = ctx;
-	struct stat st;
-	char *path;
-
-	if (name[0] == '.')
-		return 0;
-	path = join("tmp", name);
-	/* what cannot be removed is only untidy */
-	if (path != NULL && stat(path, &st) == 0 && st.st_atime + STALE < *now)
-		err_ignore(file_unlink(FILE_CWD, path));
-	mem_free(path);
-	return 0;
-}
-
-static int
-grow(struct items *all)
-{
-	size_t cap = all->cap == 0 ? 64 : all->cap * 2;
-	struct item *list = mem_resize(all->list, cap, sizeof(*list));
-
-	if (list == NULL)
-		return E_NOMEM;
-	all->list = list;
-	all->cap = cap;
-	return 0;
-}
-
-static int
-find_one(void *ctx, const char *name)
-{
-	struct items *all = ctx;
-	struct stat st;
-	char *path;
-
-	if (name[0] == '.')
-		return 0;
-	path = join(all->folder, name);
-	if (path == NULL || (all->n == all->cap && grow(all) < 0)) {
-		mem_free(path);
-		return E_NOMEM;
-	}
-	/* one that has just gone is none; one from this second has time */
-	if (stat(path, &st) < 0 || !S_ISREG(st.st_mode) ||
-	    st.st_mtime >= all->now) {
-		mem_free(path);
-		return 0;
-	}
-	all->list[all->n++] = (struct item){ .name = path,
-		.mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 +
-			    st.st_mtim.tv_nsec };
-	return 0;
-}
-
-static int
-by_age(const void *a, const void *b)
-{
-	const struct item *x = a, *y = b;
-
-	if (x->mtime_ns != y->mtime_ns)
-		return x->mtime_ns < y->mtime_ns ? -1 : 1;
-	return strcmp(x->name, y->name);
-}
-
 static void
-find_all(struct items *all)
+find_all(struct maildir *all)
 {
-	static const char *const folders[] = { "new", "cur" };
+	int64_t now = clock_real();
+	int r;
 
-	all->now = clock_real();
-	err_ignore(file_each(FILE_CWD, "tmp", sweep_one, &all->now));
-	for (int i = 0; i < 2; i++) {
-		int r;
-
-		all->folder = folders[i];
-		r = file_each(FILE_CWD, folders[i], find_one, all);
-		if (r < 0)
-			prog_die_file(EX_SOFT, "unable to scan",
-			    i == 0 ? "$MAILDIR/new" : "$MAILDIR/cur", r);
-	}
-	if (all->n > 0)
-		qsort(all->list, all->n, sizeof(*all->list), by_age);
+	maildir_clean(now);
+	r = maildir_scan(all, "new", now);
+	if (r < 0)
+		prog_die(EX_SOFT, "unable to scan $MAILDIR/new", r);
+	r = maildir_scan(all, "cur", now);
+	if (r < 0)
+		prog_die(EX_SOFT, "unable to scan $MAILDIR/cur", r);
+	maildir_sort(all);
 }
 
 /* --- writing --- */
@@ -270,7 +168,7 @@ first_line(int fd, struct buf *line)
 }
 
 static void
-copy_one(struct mbox *m, const struct item *k)
+copy_one(struct mbox *m, const struct maildir_file *k)
 {
 	struct mboxrd quoting = MBOXRD_INIT;
 	struct buf line = BUF_INIT(LINE_MAX_BYTES);
@@ -280,25 +178,25 @@ copy_one(struct mbox *m, const struct item *k)
 	int fd = -1;
 	int r;
 
-	r = file_open_read(FILE_CWD, k->name, &fd);
+	r = file_open_read(FILE_CWD, k->path, &fd);
 	if (r == E_ABSENT)
 		return; /* another reader has moved it: next time */
 	if (r == 0)
 		r = first_line(fd, &line);
 	if (r < 0)
-		die_reading(k->name, r);
+		die_reading(k->path, r);
 	s = buf_span(&line);
 	buf_puts(&m->out, "From ");
 	put_sender(&m->out, span_head(s, span_find(s, '\n')));
 	buf_putc(&m->out, ' ');
-	date_mbox(&m->out, k->mtime_ns / 1000000000);
+	date_mbox(&m->out, k->mtime);
 	buf_putc(&m->out, '\n');
 	do {
 		mboxrd_put(&quoting, &m->out, s);
 		flush(m);
 		r = fd_read(fd, bytes, sizeof(bytes), FD_FOREVER, &got);
 		if (r < 0)
-			die_reading(k->name, r);
+			die_reading(k->path, r);
 		s = (struct span){ bytes, got };
 	} while (got > 0);
 	mboxrd_end(&quoting, &m->out);
@@ -326,8 +224,6 @@ open_mail(const char *mail)
 static void
 publish(struct mbox *m, const char *mail)
 {
-	struct span s = span_cstr(mail);
-	size_t slash = span_rfind(s, '/');
 	struct buf path = BUF_INIT(PATH_BYTES);
 	const char *p;
 	int r = file_sync(m->fd);
@@ -345,41 +241,35 @@ publish(struct mbox *m, const char *mail)
 		prog_die(EX_SOFT, p, r);
 	}
 	/* before its name lasts, no message may go */
-	if (slash < s.len)
-		buf_put(&path, span_head(s, slash + 1));
-	buf_puts(&path, ".");
-	r = buf_cstr(&path, &p);
-	if (r == 0)
-		r = file_sync_dir(FILE_CWD, p);
+	r = file_sync_name(FILE_CWD, mail);
 	if (r < 0)
 		prog_die_file(EX_SOFT, "unable to write to", mail, r);
 	buf_free(&path);
 }
 
 static void
-unlink_all(const struct items *all)
+unlink_all(const struct maildir *all)
 {
 	for (size_t i = 0; i < all->n; i++) {
 		struct buf b = BUF_INIT(PATH_BYTES);
-		int r = file_unlink(FILE_CWD, all->list[i].name);
+		int r = file_unlink(FILE_CWD, all->file[i].path);
 		const char *words;
 
 		if (r < 0 && r != E_ABSENT) {
-			say_file(&b, "warning:", all->list[i].name);
+			say_file(&b, "warning:", all->file[i].path);
 			buf_puts(
 			    &b, " will be delivered twice; unable to unlink");
 			if (buf_cstr(&b, &words) == 0)
 				log_err(words, r);
 		}
 		buf_free(&b);
-		mem_free(all->list[i].name);
 	}
 }
 
 int
 main(void)
 {
-	struct items all = { .n = 0 };
+	struct maildir all = MAILDIR_INIT;
 	struct mbox m = { .fd = -1, .out = BUF_INIT(OUT_MAX) };
 	const char *mail, *dir;
 	int fd, r;
@@ -406,12 +296,12 @@ main(void)
 		prog_die_file(EX_SOFT, "unable to lock", m.name, r);
 	copy_old(&m, mail, fd);
 	for (size_t i = 0; i < all.n; i++)
-		copy_one(&m, &all.list[i]);
+		copy_one(&m, &all.file[i]);
 	publish(&m, mail);
 	unlink_all(&all);
 	fd_close(&m.fd);
 	fd_close(&fd);
-	mem_free(all.list);
+	maildir_free(&all);
 	buf_free(&m.out);
 	return 0;
 }

@@ -1,14 +1,10 @@
 #!/bin/sh
-# pinq - move new mail from the maildir into the mbox, then run pine
+# pinq - take in mail from a maildir, then read it with pine
 #
 # Run by:   anybody
 # Runs as:  whoever runs it; needs no privilege
-# Input:    MAIL, MAILTMP and MAILDIR, if they are set; arguments for pine
+# Input:    MAIL, MAILTMP and MAILDIR of the environment; arguments for pine
 # Trusts:   the caller, for whom alone it works
-# Output:   a new mailbox, by way of maildir2mbox(1)
-# Exits:    as maildir2mbox(1) if that fails, else as pine
-: "${MAILDIR:=$HOME/Maildir}" "${MAIL:=$HOME/Mailbox}"
-: "${MAILTMP:=$MAIL.tmp}"
-export MAILDIR MAIL MAILTMP
-"${QMAILHOME:-@QH@}/bin/maildir2mbox" || exit
-exec pine "$@"
+# Output:   the mbox $MAIL, by way of maildir2mbox(1)
+# Exits:    as maildir2mbox(1) when that fails, else as pine
+"${QMAILHOME:-@QH@}/bin/maildir2mbox" && exec pine "$@"

@@ -1,4 +1,4 @@
-# pinq: moves new mail into an mbox, then runs pine
+# pinq: takes in mail from a maildir, then runs pine
 program = pinq
 script  = pinq.sh
 runs_as = caller

@@ -1,14 +1,10 @@
 #!/bin/sh
-# qail - move new mail from the maildir into the mbox, then run Mail
+# qail - take in mail from a maildir, then read it with Mail
 #
 # Run by:   anybody
 # Runs as:  whoever runs it; needs no privilege
-# Input:    MAIL, MAILTMP and MAILDIR, if they are set; arguments for Mail
+# Input:    MAIL, MAILTMP and MAILDIR of the environment; arguments for Mail
 # Trusts:   the caller, for whom alone it works
-# Output:   a new mailbox, by way of maildir2mbox(1)
-# Exits:    as maildir2mbox(1) if that fails, else as Mail
-: "${MAILDIR:=$HOME/Maildir}" "${MAIL:=$HOME/Mailbox}"
-: "${MAILTMP:=$MAIL.tmp}"
-export MAILDIR MAIL MAILTMP
-"${QMAILHOME:-@QH@}/bin/maildir2mbox" || exit
-exec Mail "$@"
+# Output:   the mbox $MAIL, by way of maildir2mbox(1)
+# Exits:    as maildir2mbox(1) when that fails, else as Mail
+"${QMAILHOME:-@QH@}/bin/maildir2mbox" && exec Mail "$@"

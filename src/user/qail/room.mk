@@ -1,4 +1,4 @@
-# qail: moves new mail into an mbox, then runs Mail
+# qail: takes in mail from a maildir, then runs Mail
 program = qail
 script  = qail.sh
 runs_as = caller
