@@ -264,3 +264,40 @@ def test_case80_mailsubj(tmp_path):
     assert (code, err) == (37, "")
     assert out == b"0 arguments\nSubject: My subj\nTo: a@b c d@e\n\nthe text"
     assert run("mailsubj") == (100, b"", "mailsubj: usage: mailsubj subject [recip ...]\n")
+
+
+# --- qsmhook ---
+
+HOOK = {**LINES, "LOCAL": "list-joe", "HOST": "h"}
+
+
+@pytest.mark.parametrize("options, head", [
+    ([], UF), (["-n"], b""), (["-P"], UF + RP), (["-lP"], UF + RP + DT), (["-nl"], DT), (["-DFMms"], UF),
+    (["-xlist-"], UF), (["--"], UF)])
+def test_qsmhook_lines(options, head):
+    assert run("qsmhook", *options, "cat", env=HOOK) == (0, head + M, "")
+
+
+def test_qsmhook_arguments():
+    show = ["sh", "-c", 'for x in "$@"; do echo "$x"; done', "-"]
+    assert run("qsmhook", *show, "%g", "%u@%h", "100%%", "%", "%x", "a b", env=HOOK) == (
+        0, b"s@x\nlist-joe@h\n100%\n%\nx\na b\n", "")
+    assert run("qsmhook", "-x", "list-", *show, "%u", env=HOOK)[1] == b"joe\n"
+    assert run("qsmhook", "-x", "other-", *show, "%u", env=HOOK)[1] == b"list-joe\n"
+    # no shell looks at what a stranger wrote
+    assert run("qsmhook", *show, "%g", env={**HOOK, "SENDER": "$(id) `id`;@x"})[1] == b"$(id) `id`;@x\n"
+
+
+@pytest.mark.parametrize("name", ["DTLINE", "RPLINE", "UFLINE", "LOCAL", "HOST", "SENDER"])
+def test_qsmhook_wants_all_variables(name):
+    assert run("qsmhook", "cat", env=HOOK, missing=[name]) == (100, b"", f"qsmhook: fatal: {name} not set\n")
+
+
+def test_qsmhook_ends_as_the_program():
+    assert run("qsmhook", *exits(37), env=HOOK) == (37, b"", "")
+    assert run("qsmhook", *KILLED, env=HOOK) == (111, b"", "qsmhook: fatal: child crashed\n")
+    assert run("qsmhook", "no-such-program", env=HOOK)[0] == 100
+    for args in ([], ["-n"], ["-y", "cat"], ["-x"]):
+        code, out, err = run("qsmhook", *args, env=HOOK)
+        assert (code, out) == (100, b"") and err.endswith(
+            "qsmhook: usage: qsmhook [ -DFlMmnPs ] [ -x prefix ] program [ arg ... ]\n")
