@@ -137,9 +137,22 @@ def test_troubles(box):
     assert box.run(MAILTMP="/nowhere/at/all") == (
         111, fatal + "unable to create /nowhere/at/all: file does not exist\n")
     (box.top / "folder").mkdir()
-    code, text = box.run(MAILTMP="/dev/full")
-    assert (code, text) == (111, fatal + "unable to write to /dev/full: out of disk space\n")
-    assert box.left() == ["new/1"] and box.mail.read_bytes() == b""
+    assert box.run(MAILTMP="/dev/full") == (111, fatal + "unable to create /dev/full: file already exists\n")
+    assert box.run(MAILTMP=str(box.mail)) == (111, fatal + f"unable to create {box.mail}: file already exists\n")
+    assert box.run(MAIL="/dev/null") == (111, fatal + "unable to lock /dev/null: invalid argument\n")
+    (box.top / "Mailbox.tmp").symlink_to(box.top / "elsewhere")
+    assert box.run() == (111, fatal + f"unable to create {box.top}/Mailbox.tmp: file already exists\n")
+    assert box.left() == ["new/1"] and box.mail.read_bytes() == b"" and not (box.top / "elsewhere").exists()
+
+
+def test_full(box):
+    """No room: all stays as it was."""
+    box.put("new/1", b"Subject: x\n\n" + b"x" * 100000)
+    box.mail.write_text("From old\n\n")
+    code, text = box.run("sh", "-c", 'trap "" XFSZ; ulimit -f 20; exec "$@"', "sh")
+    assert (code, text) == (111, f"maildir2mbox: fatal: unable to write to {box.top}/Mailbox.tmp: file too big\n")
+    assert box.left() == ["new/1"] and box.mail.read_text() == "From old\n\n"
+    assert box.run() == (0, "") and len(mailbox.mbox(box.mail)) == 2
 
 
 def test_killed_anywhere(box):

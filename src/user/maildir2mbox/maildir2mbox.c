@@ -12,7 +12,9 @@
  * A message goes when it is in the mbox for good: whatever happens in
  * between, it is there, at worst twice. Contract local.md 4.2.
  */
+#include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -207,17 +209,48 @@ copy_one(struct mbox *m, const struct maildir_file *k)
 
 /* --- the mailbox --- */
 
+static bool
+is_file(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
 /* Open and lock MAIL. */
 static int
 open_mail(const char *mail)
 {
 	int fd = -1;
-	int r =
-	    lock_open(mail, O_RDWR | O_CREAT, 0600, clock_ms() + LOCK_MS, &fd);
+	int r = lock_open(mail, O_RDWR | O_CREAT | O_NONBLOCK, 0600,
+	    clock_ms() + LOCK_MS, &fd);
 
+	/* a device has nothing to copy, and would be gone afterwards */
+	if (r == 0 && !is_file(fd))
+		r = err_of(EINVAL);
 	if (r < 0)
 		prog_die_file(EX_SOFT, "unable to lock", mail, r);
 	return fd;
+}
+
+/* A new file: what an earlier run left has gone, and no link is followed. */
+static int
+create(const char *name, int *fd)
+{
+	struct stat st;
+	int r = 0;
+
+	if (lstat(name, &st) == 0 && S_ISREG(st.st_mode))
+		r = file_unlink(FILE_CWD, name);
+	if (r == 0)
+		r = file_open(
+		    FILE_CWD, name, O_WRONLY | O_CREAT | O_EXCL, 0600, fd);
+	if (r == E_BUSY)
+		r = err_of(EEXIST);
+	/* it will be the mailbox while we still remove what is in it */
+	if (r == 0)
+		r = lock_wait(*fd, clock_ms() + LOCK_MS);
+	return r;
 }
 
 /* Make the new mailbox the mailbox, for good. */
@@ -286,14 +319,10 @@ main(void)
 		return 0;
 
 	fd = open_mail(mail);
-	r = file_open(
-	    FILE_CWD, m.name, O_WRONLY | O_CREAT | O_TRUNC, 0600, &m.fd);
+	/* the same file under both names would go before it is copied */
+	r = strcmp(m.name, mail) == 0 ? err_of(EEXIST) : create(m.name, &m.fd);
 	if (r < 0)
 		prog_die_file(EX_SOFT, "unable to create", m.name, r);
-	/* it will be the mailbox while we still remove what is in it */
-	r = lock_wait(m.fd, clock_ms() + LOCK_MS);
-	if (r < 0)
-		prog_die_file(EX_SOFT, "unable to lock", m.name, r);
 	copy_old(&m, mail, fd);
 	for (size_t i = 0; i < all.n; i++)
 		copy_one(&m, &all.file[i]);
