@@ -2,7 +2,7 @@
 qmail-local; what the server says is in the log and in the bounce."""
 import re
 
-from facteur import Instance
+from facteur import Instance, poll
 from test_local_lmtp import Peer
 
 TEXT = "Subject: x\n\nhi\n"
@@ -31,7 +31,7 @@ def test_verdicts(instance, tmp_path):
         head = peers["ok"].message.split(b"\r\n")
         assert head[0] == b"Delivered-To: alice-ok@mail.test"
         assert head[1].startswith(b"Received: (qmail ")
-        assert len(box.queued()) == 1
+        poll(lambda: len(box.queued()) == 1, "one waits")
     finally:
         for peer in peers.values():
             peer.close()
