@@ -47,6 +47,12 @@ def wait_for(fact, what, seconds=60, step=0.002):
         time.sleep(step)
 
 
+def files_in(folder):
+    """How many, in it and below: without looking at each of them."""
+    with os.scandir(folder) as entries:
+        return sum(files_in(e.path) if e.is_dir(follow_symlinks=False) else 1 for e in entries)
+
+
 def answers(port):
     with socket.socket() as s:
         return s.connect_ex(("127.0.0.1", port)) == 0
@@ -188,7 +194,7 @@ class Facteur(System):
         wait_for(lambda: answers(self.port), "qmail-smtpd listens")
 
     def waiting(self):
-        return sum(1 for _ in (self.home / "queue/todo").glob("*/*"))
+        return files_in(self.home / "queue/todo")
 
     def drop_queue(self):
         for kind in ("todo", "info", "mess"):
@@ -298,8 +304,7 @@ smtpd_tls_security_level = none
         wait_for(lambda: answers(self.port), "postfix listens")
 
     def waiting(self):
-        return sum(1 for d in ("incoming", "active", "deferred", "maildrop")
-                   for f in (self.spool / d).rglob("*") if f.is_file())
+        return sum(files_in(self.spool / d) for d in ("incoming", "active", "deferred", "maildrop"))
 
     def drop_queue(self):
         for d in ("incoming", "active", "deferred"):
@@ -361,7 +366,7 @@ def measure(load, system, work, count):
         send_all(load, system, work, count)
     if work.deliver:
         # seldom: looking at the queue costs the processor that is measured
-        wait_for(lambda: system.waiting() == 0, f"{system.name} has delivered", 300, 0.05)
+        wait_for(lambda: system.waiting() == 0, f"{system.name} has delivered", 300, 0.1)
     seconds = time.monotonic() - before[3]
     figures = {
         "msg/s": count / seconds,
