@@ -11,7 +11,6 @@
 #include "hops.h"
 #include "limits.h"
 #include "mail/dots.h"
-#include "mail/received.h"
 #include "queue/submit.h"
 #include "session.h"
 #include "sys/clock.h"
@@ -32,7 +31,7 @@ struct data {
 static bool
 is_too_big(const struct session *s, const struct data *d)
 {
-	return s->policy->databytes != 0 && d->stored > s->policy->databytes;
+	return admit_is_too_big(&s->policy->admit, d->stored);
 }
 
 /* Whether what has come justifies the time it took. */
@@ -176,21 +175,6 @@ put_acceptance(struct buf *reply, const struct submitted *done)
 	buf_putu(reply, done->qp);
 }
 
-static void
-put_received(const struct session *s, struct buf *prefix)
-{
-	const struct received line = { .host = s->peer->host,
-		.helo = buf_span(&s->helo),
-		.info = s->peer->info,
-		.has_info = s->peer->has_info,
-		.ip = s->peer->ip,
-		.local = s->peer->local,
-		.with = SPAN("SMTP"),
-		.when = clock_real() };
-
-	received_put(prefix, &line);
-}
-
 /* Hand it in; done tells how it went. */
 static void
 hand_in(struct session *s, struct data *d, struct submitted *done)
@@ -198,7 +182,7 @@ hand_in(struct session *s, struct data *d, struct submitted *done)
 	struct buf prefix = BUF_INIT(3 * COMMAND_MAX + ADDRESS_BYTES);
 
 	*done = (struct submitted){ .code = SUBMIT_NOMEM };
-	put_received(s, &prefix);
+	peer_received(s->peer, SPAN("SMTP"), buf_span(&s->helo), &prefix);
 	buf_putc(&s->envelope, '\0');
 	if (buf_err(&prefix) == 0 && buf_err(&s->envelope) == 0)
 		submit(

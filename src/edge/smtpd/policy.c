@@ -8,12 +8,10 @@
 #include <netinet/in.h>
 
 #include "base/err.h"
-#include "base/num.h"
 #include "conf/control.h"
 #include "limits.h"
 #include "mail/address.h"
 #include "mail/path.h"
-#include "sys/env.h"
 
 static const char *const names[POLICY_FILES] = { "control/me",
 	"control/smtpgreeting", "control/localiphost", "control/timeoutsmtpd",
@@ -39,22 +37,14 @@ optional(int r)
 }
 
 static int
-load_numbers(struct policy *p)
+load_timeout(struct policy *p)
 {
-	const char *limit = env_get("DATABYTES");
 	int r;
 
 	p->timeout_s = TIMEOUT_S;
 	r = optional(control_int("timeoutsmtpd", TIMEOUT_S_MAX, &p->timeout_s));
 	if (p->timeout_s == 0)
 		p->timeout_s = 1;
-	p->databytes = 0;
-	if (r == 0)
-		r = optional(
-		    control_int("databytes", UINT64_MAX, &p->databytes));
-	if (r == 0 && limit != NULL &&
-	    num_prefix(span_cstr(limit), UINT64_MAX, &p->databytes) < 0)
-		p->databytes = 0;
 	return r;
 }
 
@@ -80,11 +70,11 @@ load_all(struct policy *p)
 	if (r == 0)
 		r = load_names(p);
 	if (r == 0)
-		r = load_numbers(p);
+		r = load_timeout(p);
 	if (r == 0)
 		r = optional(control_set("badmailfrom", &p->badmailfrom));
 	if (r == 0)
-		r = optional(rcpthosts_open(&p->hosts));
+		r = admit_load(&p->admit);
 	return r;
 }
 
@@ -93,7 +83,8 @@ policy_load(struct policy *p)
 {
 	*p = (struct policy){ .greeting = BUF_INIT(CONTROL_MAX),
 		.me = BUF_INIT(CONTROL_MAX),
-		.localiphost = BUF_INIT(CONTROL_MAX) };
+		.localiphost = BUF_INIT(CONTROL_MAX),
+		.admit = ADMIT_INIT };
 	p->err = load_all(p);
 }
 
@@ -137,7 +128,7 @@ policy_free(struct policy *p)
 	buf_free(&p->me);
 	buf_free(&p->localiphost);
 	map_destroy(&p->badmailfrom);
-	rcpthosts_close(&p->hosts);
+	admit_free(&p->admit);
 }
 
 bool

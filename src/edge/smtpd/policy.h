@@ -15,7 +15,7 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "base/span.h"
-#include "conf/rcpthosts.h"
+#include "serve/admit.h"
 #include "sys/file.h"
 
 enum { POLICY_FILES = 8 };
@@ -26,9 +26,8 @@ struct policy {
 	struct buf localiphost; /* with has_localiphost */
 	bool has_localiphost;
 	uint64_t timeout_s;
-	uint64_t databytes;      /* 0: no limit */
+	struct admit admit;
 	struct map *badmailfrom; /* may be NULL */
-	struct rcpthosts *hosts; /* NULL: every domain */
 	int err;                 /* why it could not be loaded, or 0 */
 	struct file_stamp folder, files[POLICY_FILES];
 };

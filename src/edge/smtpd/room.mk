@@ -1,6 +1,6 @@
 # qmail-smtpd: receives mail from strangers over SMTP
 program = qmail-smtpd
-uses    = queue conf mail sys base
+uses    = serve queue conf mail sys base
 runs_as = qmaild
 owner   = root:qmail
 mode    = 0755

@@ -16,15 +16,8 @@
 #include "base/buf.h"
 #include "base/span.h"
 #include "policy.h"
+#include "serve/peer.h"
 #include "sys/io.h"
-
-/* Who is there, as far as the environment or the socket tell. */
-struct peer {
-	struct span ip, host;
-	struct span info; /* with has_info */
-	bool has_info;
-	struct span local; /* our name towards this peer */
-};
 
 struct session {
 	const struct policy *policy;

@@ -19,33 +19,10 @@
 #include "base/num.h"
 #include "listen.h"
 #include "policy.h"
+#include "serve/peer.h"
 #include "session.h"
-#include "sys/env.h"
 #include "sys/home.h"
 #include "sys/prog.h"
-
-/* The value of the first of two variables that is set, or "unknown". */
-static struct span
-env_word(const char *name, const char *other)
-{
-	const char *value = env_get(name);
-
-	if (value == NULL && other != NULL)
-		value = env_get(other);
-	return value != NULL ? span_cstr(value) : SPAN("unknown");
-}
-
-static void
-read_peer(struct peer *p)
-{
-	const char *info = env_get("TCPREMOTEINFO");
-
-	*p = (struct peer){ .ip = env_word("TCPREMOTEIP", "REMOTE_ADDR"),
-		.host = env_word("TCPREMOTEHOST", NULL),
-		.info = info != NULL ? span_cstr(info) : SPAN(""),
-		.has_info = info != NULL,
-		.local = env_word("TCPLOCALHOST", "TCPLOCALIP") };
-}
 
 /* The connection is on descriptors 0 and 1. */
 static int
@@ -61,7 +38,7 @@ run_once(void)
 	if (policy.err != 0) {
 		code = session_refuse(1, policy.err);
 	} else {
-		read_peer(&peer);
+		peer_from_env(&peer);
 		has_timer = session_set_timer(0, policy.timeout_s);
 		session_begin(&s, 0, 1, &policy, &peer, has_timer);
 		code = session_run(&s);

@@ -85,7 +85,7 @@ do_ehlo(struct session *s, struct span arg)
 	say_greeting(s, "250-");
 	session_say(s, "250-PIPELINING");
 	buf_puts(&size, "250-SIZE ");
-	buf_putu(&size, s->policy->databytes);
+	buf_putu(&size, s->policy->admit.databytes);
 	if (buf_cstr(&size, &line) == 0)
 		session_say(s, line);
 	session_say(s, "250-8BITMIME");
@@ -129,7 +129,7 @@ check_size(const struct session *s, struct span value)
 	/* more than can be counted is more than any limit */
 	if (r == E_TOOBIG)
 		return size_reply;
-	if (s->policy->databytes != 0 && n > s->policy->databytes)
+	if (admit_is_too_big(&s->policy->admit, n))
 		return size_reply;
 	return NULL;
 }
@@ -289,17 +289,14 @@ refuse(struct session *s, struct span rcpt, const char *reply)
 static enum verb_end
 decide(struct session *s, struct buf *addr)
 {
-	bool is_ours = true;
-	int r = 0;
+	bool is_ours;
+	int r;
 
 	if (s->is_bad_sender)
 		return refuse(s, buf_span(addr),
 		    "553 5.7.1 sorry, your envelope sender is in my "
 		    "badmailfrom list (#5.7.1)");
-	if (s->relayclient != NULL)
-		buf_puts(addr, s->relayclient);
-	else if (s->policy->hosts != NULL)
-		r = rcpthosts_has(s->policy->hosts, buf_span(addr), &is_ours);
+	r = admit_rcpt(&s->policy->admit, s->relayclient, addr, &is_ours);
 	if (r < 0)
 		return close_with(s, controls_reply);
 	if (!is_ours)
