@@ -6,7 +6,7 @@
 #include "base/ascii.h"
 #include "base/err.h"
 
-enum { DIGITS_MAX = 32 }; /* leading zeros have an end */
+enum { DIGITS_MAX = 99 }; /* leading zeros have an end */
 
 int
 netstring_length(struct span *in, size_t max, size_t *out)
@@ -24,7 +24,9 @@ netstring_length(struct span *in, size_t max, size_t *out)
 		}
 		if (!ascii_is_digit(c))
 			return E_SYNTAX;
-		if (i == DIGITS_MAX || n > max / 10 || digit > max - n * 10)
+		if (i == DIGITS_MAX)
+			return E_SYNTAX;
+		if (n > max / 10 || digit > max - n * 10)
 			return E_TOOBIG;
 		n = n * 10 + digit;
 	}

@@ -15,8 +15,8 @@
 /*
  * The length at the start of *in, with its ':', which are removed. 0;
  * E_EOF while it is not complete (nothing is removed); E_SYNTAX for any
- * other byte; E_TOOBIG above max. As qmail always did, leading zeros and
- * no digits at all are taken.
+ * other byte; E_TOOBIG above max. As qmail always did, no digits at all
+ * and leading zeros are taken, but no more than 99 digits.
  */
 int netstring_length(struct span *in, size_t max, size_t *out) MUST_CHECK;
 

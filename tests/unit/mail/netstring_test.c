@@ -13,6 +13,9 @@
 
 enum { MAX = 1000 };
 
+#define ZEROS_49 "0000000000000000000000000000000000000000000000000"
+#define ZEROS_98 ZEROS_49 ZEROS_49
+
 /* a span in a table, where SPAN() is no constant */
 #define LIT(s) \
 	{ \
@@ -38,10 +41,11 @@ static const struct {
 	{ "above the bound", LIT("1001:"), E_TOOBIG, LIT(""), LIT("1001:") },
 	{ "no end of digits", LIT("99999999999999999999999999999"), E_TOOBIG,
 	    LIT(""), LIT("99999999999999999999999999999") },
-	{ "no end of zeros",
-	    LIT("0000000000000000000000000000000000000000000000000000000:,"),
-	    E_TOOBIG, LIT(""),
-	    LIT("0000000000000000000000000000000000000000000000000000000:,") },
+	{ "99 digits", LIT(ZEROS_98 "1:x,"), 0, LIT("x"), LIT("") },
+	{ "100 digits", LIT(ZEROS_98 "01:x,"), E_SYNTAX, LIT(""),
+	    LIT(ZEROS_98 "01:x,") },
+	{ "no end of zeros", LIT(ZEROS_98 ZEROS_49), E_SYNTAX, LIT(""),
+	    LIT(ZEROS_98 ZEROS_49) },
 	{ "at the bound, incomplete", LIT("1000:"), E_EOF, LIT(""),
 	    LIT("1000:") },
 };
