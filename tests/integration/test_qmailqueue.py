@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from facteur import BIN, DEADLINE, Programs
+from qmtprig import qmqp, qmtp, split
 from sendkit import fresh_rig, message, note_of, poll
 
 TEXT = b"Subject: x\n\nhi\n"
@@ -174,9 +175,29 @@ def forward(box, text=TEXT, env={}, **more):
     return Outcome(complaint(done, "forward"), None)
 
 
-INJECTORS = [smtpd, inject, sendmail, local, forward]
+def netstrings(box, program, data, env, **more):
+    done = box.run([program], data, {"TCPREMOTEIP": "192.0.2.7", **env},
+                   **more)
+    assert (done.returncode, done.stderr) == (0, b"")
+    [answer] = map(latin, split(done.stdout))
+    if answer.startswith("K"):
+        return Outcome("K", re.fullmatch(r"Kok \d+ qp (\d+)", answer)[1])
+    return Outcome(answer, None)
+
+
+def qmtpd(box, text=TEXT, env={}, **more):
+    return netstrings(box, "qmail-qmtpd", qmtp(b"\n" + text, b"s@x.test",
+                                               b"r@far.test"), env, **more)
+
+
+def qmqpd(box, text=TEXT, env={}, **more):
+    return netstrings(box, "qmail-qmqpd", qmqp(text, b"s@x.test",
+                                               b"r@far.test"), env, **more)
+
+
+INJECTORS = [smtpd, qmtpd, qmqpd, inject, sendmail, local, forward]
 every_injector = pytest.mark.parametrize("hand_in", INJECTORS)
-TELL_QP = [smtpd, local, forward]
+TELL_QP = [smtpd, qmtpd, qmqpd, local, forward]
 
 
 @every_injector

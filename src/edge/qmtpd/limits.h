@@ -8,8 +8,6 @@
 #define QMTPD_LIMITS_H
 
 enum {
-	/* an address with what RELAYCLIENT adds is shorter */
-	ADDRESS_BYTES = 1000,
 	/* the recipients of a message, as they are sent; and those we take */
 	RECIPIENTS_BYTES = 4 * 1024 * 1024,
 	RECIPIENTS_MAX = 50000

@@ -8,11 +8,10 @@
 #include "limits.h"
 #include "mail/netstring.h"
 #include "queue/envelope.h"
-#include "queue/submit.h"
-#include "sys/clock.h"
+#include "serve/handin.h"
 #include "sys/spool.h"
 
-enum { RECEIVED_BYTES = 1024 * 1024, REPLY_BYTES = 1024 };
+enum { REPLY_BYTES = 1024 };
 
 /* What becomes of a recipient, a byte for each. */
 enum verdict { TAKEN = 'K', NOT_OURS = 'n', UNUSABLE = 'u', TOO_MANY = 'm' };
@@ -108,26 +107,20 @@ read_message(struct qmtp *q, struct message *m)
 	return r < 0 ? r : netin_comma(&q->net);
 }
 
-static bool
-is_usable(struct span addr, size_t more)
-{
-	return addr.len + more < ADDRESS_BYTES &&
-	       span_find(addr, '\0') == addr.len;
-}
-
 static int
 read_sender(struct qmtp *q, struct message *m)
 {
-	struct buf sender = BUF_INIT(ADDRESS_BYTES);
+	struct buf sender = BUF_INIT(HANDIN_ADDRESS_BYTES);
 	size_t length;
 	int r = netin_length(&q->net, &length);
 
 	if (r < 0)
 		return r;
-	if (length < ADDRESS_BYTES) {
+	if (length < HANDIN_ADDRESS_BYTES) {
 		r = netin_put(&q->net, length, &sender);
 		if (r == 0) {
-			m->is_bad_sender = !is_usable(buf_span(&sender), 0);
+			m->is_bad_sender =
+			    !handin_is_address(buf_span(&sender), 0);
 			envelope_put_sender(
 			    &m->envelope, buf_span(&sender), 0, SPAN(""));
 		}
@@ -157,11 +150,11 @@ judge(const struct qmtp *q, struct message *m, struct span addr,
     enum verdict *verdict)
 {
 	size_t more = q->relayclient != NULL ? strlen(q->relayclient) : 0;
-	struct buf b = BUF_INIT(ADDRESS_BYTES);
+	struct buf b = BUF_INIT(HANDIN_ADDRESS_BYTES);
 	bool is_ours = false;
 	int r;
 
-	if (!is_usable(addr, more))
+	if (!handin_is_address(addr, more))
 		return 0;
 	buf_put(&b, addr);
 	r = buf_err(&b);
@@ -207,44 +200,22 @@ judge_all(const struct qmtp *q, struct message *m)
 	return buf_err(&m->verdicts);
 }
 
-/* Hand it in; the answer for those who are not refused on their own. */
-static int
-hand_in(const struct qmtp *q, struct message *m, struct buf *answer)
-{
-	struct buf prefix = BUF_INIT(RECEIVED_BYTES);
-	struct submitted done;
-	int r;
-
-	peer_received(q->peer, SPAN("QMTP"), q->peer->host, &prefix);
-	r = buf_err(&prefix);
-	if (r == 0)
-		r = buf_err(&m->envelope);
-	if (r == 0) {
-		submit(buf_span(&prefix), &m->spool, buf_span(&m->envelope),
-		    &done);
-		buf_puts(answer, submit_text(&done));
-		if (done.code == SUBMIT_OK) {
-			buf_putc(answer, ' ');
-			buf_putu(answer, (uintmax_t)clock_real());
-			buf_puts(answer, " qp ");
-			buf_putu(answer, done.qp);
-		}
-		r = buf_err(answer);
-	}
-	buf_free(&prefix);
-	return r;
-}
-
+/* The answer for those who are not refused on their own. */
 static int
 conclude(const struct qmtp *q, struct message *m, struct buf *answer)
 {
+	struct submitted done;
+
 	if (admit_is_too_big(q->admit, m->stored))
 		buf_puts(answer, "Dsorry, that message size exceeds my "
 				 "databytes limit (#5.3.4)");
 	else if (m->is_bad_sender)
 		buf_puts(answer, "Dunacceptable sender (#5.1.7)");
-	else if (m->taken > 0)
-		return hand_in(q, m, answer);
+	else if (m->taken > 0) {
+		handin(q->peer, SPAN("QMTP"), q->peer->host, &m->spool,
+		    &m->envelope, &done);
+		handin_answer(&done, answer);
+	}
 	return buf_err(answer);
 }
 

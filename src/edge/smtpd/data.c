@@ -11,7 +11,7 @@
 #include "hops.h"
 #include "limits.h"
 #include "mail/dots.h"
-#include "queue/submit.h"
+#include "serve/handin.h"
 #include "session.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -175,21 +175,6 @@ put_acceptance(struct buf *reply, const struct submitted *done)
 	buf_putu(reply, done->qp);
 }
 
-/* Hand it in; done tells how it went. */
-static void
-hand_in(struct session *s, struct data *d, struct submitted *done)
-{
-	struct buf prefix = BUF_INIT(3 * COMMAND_MAX + ADDRESS_BYTES);
-
-	*done = (struct submitted){ .code = SUBMIT_NOMEM };
-	peer_received(s->peer, SPAN("SMTP"), buf_span(&s->helo), &prefix);
-	buf_putc(&s->envelope, '\0');
-	if (buf_err(&prefix) == 0 && buf_err(&s->envelope) == 0)
-		submit(
-		    buf_span(&prefix), &d->spool, buf_span(&s->envelope), done);
-	buf_free(&prefix);
-}
-
 static void
 log_outcome(const struct session *s, const struct data *d,
     const struct submitted *done, struct span reply)
@@ -238,7 +223,9 @@ conclude(struct session *s, struct data *d)
 	if (reason != NULL) {
 		buf_puts(&reply, reason);
 	} else {
-		hand_in(s, d, &done);
+		buf_putc(&s->envelope, '\0');
+		handin(s->peer, SPAN("SMTP"), buf_span(&s->helo), &d->spool,
+		    &s->envelope, &done);
 		if (done.code == SUBMIT_OK)
 			put_acceptance(&reply, &done);
 		else
