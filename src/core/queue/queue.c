@@ -17,9 +17,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/err.h"
 #include "queue.h"
 #include "queue/envelope.h"
+#include "queue/input.h"
 #include "queue/submit.h"
 #include "sys/clock.h"
 #include "sys/env.h"
@@ -28,11 +28,6 @@
 #include "sys/prog.h"
 #include "sys/sig.h"
 #include "sys/spool.h"
-
-enum {
-	DAY_MS = 24 * 3600 * 1000, /* then we give up waiting for our input */
-	PIECE = 65536
-};
 
 static void NORETURN
 leave(int number)
@@ -59,84 +54,17 @@ prepare_signals(void)
 		(void)sigaction(fatal[i], &end, NULL);
 }
 
-/* The code for input that does not come. */
-static int
-read_code(int r)
-{
-	switch (r) {
-	case E_TIMEOUT:
-		return SUBMIT_TIMEOUT;
-	case E_NOMEM:
-	case E_TOOBIG:
-		return SUBMIT_NOMEM;
-	default:
-		return SUBMIT_READ;
-	}
-}
-
-/* Read the message from descriptor 0, up to end of file. */
-static int
-read_message(struct spool *msg, int64_t deadline)
-{
-	struct buf piece = BUF_INIT(PIECE);
-	size_t got = 1;
-	int r = 0;
-
-	while (r == 0 && got > 0) {
-		buf_reset(&piece);
-		r = fd_read_buf(0, &piece, PIECE, deadline, &got);
-		if (r == 0)
-			spool_put(msg, buf_span(&piece));
-	}
-	buf_free(&piece);
-	if (r < 0)
-		return read_code(r);
-	if (spool_err(msg) < 0)
-		return spool_err(msg) == E_NOMEM ? SUBMIT_NOMEM : SUBMIT_WRITE;
-	return SUBMIT_OK;
-}
-
-/*
- * Read the envelope from descriptor 1, up to its final NUL: what follows
- * is ignored, and end of file is not waited for.
- */
-static int
-read_envelope(struct buf *envelope, int64_t deadline)
-{
-	struct envelope e;
-	size_t used, got;
-	int r;
-
-	for (;;) {
-		r = envelope_read(buf_span(envelope), false, &e, &used);
-		if (r != E_EOF)
-			break;
-		/* twice as much each time: the check starts over */
-		r = fd_read_buf(
-		    1, envelope, envelope->len + 4096, deadline, &got);
-		if (r < 0)
-			return read_code(r);
-		if (got == 0)
-			return SUBMIT_READ;
-	}
-	if (r == 0) {
-		buf_cut(envelope, used);
-		return SUBMIT_OK;
-	}
-	return r == E_TOOBIG ? SUBMIT_TOOLONG : SUBMIT_SYNTAX;
-}
-
 static int
 hand_in(void)
 {
 	struct spool msg = SPOOL_INIT;
 	struct buf envelope = BUF_INIT(ENVELOPE_MAX);
-	int64_t deadline = clock_ms() + DAY_MS;
+	int64_t deadline = clock_ms() + INPUT_DAY_MS;
 	struct submitted done;
-	int code = read_message(&msg, deadline);
+	int code = input_message(0, &msg, deadline);
 
 	if (code == SUBMIT_OK)
-		code = read_envelope(&envelope, deadline);
+		code = input_envelope(1, &envelope, SUBMIT_READ, deadline);
 	if (code == SUBMIT_OK) {
 		/* who runs us as $QMAILQUEUE means us, not us again */
 		env_drop("QMAILQUEUE");
