@@ -31,16 +31,7 @@ enum {
 	LINGER_BYTES = 256 * 1024,
 	REPLIES_MAX = 128 * 1024, /* gathered before they are written */
 	TIMEOUT_S = 1200,         /* control/timeoutsmtpd */
-	TIMEOUT_S_MAX = 7 * 24 * 3600,
-	/* the resident form */
-	CHILDREN = 100, /* control/concurrencyincoming */
-	CHILDREN_MAX = 16384,
-	SPARES_MIN = 4,
-	SPARES_MAX = 32,
-	LISTENERS_MAX = 16,
-	RESTART_MS = 1000,  /* between two new images, or failed forks */
-	GOODBYE_MS = 30000, /* for messages to arrive after TERM */
-	NUDGE_MS = 1000     /* between two reminders to end */
+	TIMEOUT_S_MAX = 7 * 24 * 3600
 };
 
 #endif

@@ -13,21 +13,10 @@
 #include "mail/address.h"
 #include "mail/path.h"
 
-static const char *const names[POLICY_FILES] = { "control/me",
-	"control/smtpgreeting", "control/localiphost", "control/timeoutsmtpd",
-	"control/databytes", "control/badmailfrom", "control/rcpthosts",
+static const char *const names[] = { "control/me", "control/smtpgreeting",
+	"control/localiphost", "control/timeoutsmtpd", "control/databytes",
+	"control/badmailfrom", "control/rcpthosts",
 	"control/morercpthosts.cdb" };
-
-/* Before the files are read: a change in between is then seen later. */
-static int
-take_stamps(struct policy *p)
-{
-	int r = file_stamp(FILE_CWD, "control", &p->folder);
-
-	for (size_t i = 0; r == 0 && i < POLICY_FILES; i++)
-		r = file_stamp(FILE_CWD, names[i], &p->files[i]);
-	return r;
-}
 
 /* A file that does not exist leaves its default. */
 static int
@@ -65,7 +54,7 @@ load_names(struct policy *p)
 static int
 load_all(struct policy *p)
 {
-	int r = take_stamps(p);
+	int r = watch_begin(&p->watch, names, sizeof(names) / sizeof(*names));
 
 	if (r == 0)
 		r = load_names(p);
@@ -88,33 +77,10 @@ policy_load(struct policy *p)
 	p->err = load_all(p);
 }
 
-/*
- * Appearing and vanishing change the folder, so that files which are not
- * there need not be asked for.
- */
-static bool
-has_changed(const struct policy *p)
-{
-	static const struct file_stamp absent;
-	struct file_stamp now;
-
-	if (p->err != 0 || file_stamp(FILE_CWD, "control", &now) < 0 ||
-	    !file_stamp_eq(&now, &p->folder))
-		return true;
-	for (size_t i = 0; i < POLICY_FILES; i++) {
-		if (file_stamp_eq(&p->files[i], &absent))
-			continue;
-		if (file_stamp(FILE_CWD, names[i], &now) < 0 ||
-		    !file_stamp_eq(&now, &p->files[i]))
-			return true;
-	}
-	return false;
-}
-
 bool
 policy_refresh(struct policy *p)
 {
-	if (!has_changed(p))
+	if (p->err == 0 && !watch_has_changed(&p->watch))
 		return false;
 	policy_free(p);
 	policy_load(p);

@@ -15,10 +15,8 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "base/span.h"
+#include "conf/watch.h"
 #include "serve/admit.h"
-#include "sys/file.h"
-
-enum { POLICY_FILES = 8 };
 
 struct policy {
 	struct buf greeting;
@@ -29,7 +27,7 @@ struct policy {
 	struct admit admit;
 	struct map *badmailfrom; /* may be NULL */
 	int err;                 /* why it could not be loaded, or 0 */
-	struct file_stamp folder, files[POLICY_FILES];
+	struct watch watch;
 };
 
 /* Load all. How it went is in p->err. */

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -70,14 +69,6 @@ session_refuse(int fd, int r)
 
 	err_ignore(fd_write(fd, span_cstr(why), clock_ms() + TIMEOUT_S * 1000));
 	return 1;
-}
-
-bool
-session_set_timer(int fd, uint64_t seconds)
-{
-	const struct timeval t = { .tv_sec = (time_t)seconds };
-
-	return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)) == 0;
 }
 
 void

@@ -47,14 +47,10 @@ struct session {
 
 /*
  * Begin a session in s, which need not be initialised, over two
- * descriptors. has_timer: session_set_timer() did its work on infd.
+ * descriptors. has_timer: listen_set_timer() did its work on infd.
  */
 void session_begin(struct session *s, int infd, int outfd,
     const struct policy *policy, const struct peer *peer, bool has_timer);
-
-/* Make a socket's reads fail after so long. False where that
- * cannot be: it is none. */
-bool session_set_timer(int fd, uint64_t seconds);
 
 /* Hold the conversation. The exit status: 0 after QUIT, else 1. */
 int session_run(struct session *s) MUST_CHECK;

@@ -13,12 +13,9 @@
  *
  * Either way a process talks to one peer in its life.
  */
-#include <string.h>
-
 #include "base/err.h"
-#include "base/num.h"
-#include "listen.h"
 #include "policy.h"
+#include "serve/listen.h"
 #include "serve/peer.h"
 #include "session.h"
 #include "sys/home.h"
@@ -39,7 +36,7 @@ run_once(void)
 		code = session_refuse(1, policy.err);
 	} else {
 		peer_from_env(&peer);
-		has_timer = session_set_timer(0, policy.timeout_s);
+		has_timer = listen_set_timer(0, policy.timeout_s);
 		session_begin(&s, 0, 1, &policy, &peer, has_timer);
 		code = session_run(&s);
 		session_end(&s);
@@ -48,31 +45,57 @@ run_once(void)
 	return code;
 }
 
-/* What the last image of a resident process tells: how many children are
- * at work for it. */
-static size_t
-read_inherited(int argc, char **argv)
+static bool
+refresh(void *ctx, struct settings *out)
 {
-	uint64_t n;
+	struct policy *p = ctx;
+	bool has_changed = policy_refresh(p);
 
-	if (argc != 3 || strcmp(argv[1], "--inherited") != 0 ||
-	    num_parse(span_cstr(argv[2]), INT32_MAX, &n) < 0)
-		return 0;
-	return (size_t)n;
+	*out = (struct settings){ .err = p->err, .timeout_s = p->timeout_s };
+	if (p->err == 0)
+		out->me = buf_span(&p->me);
+	return has_changed;
+}
+
+/* A child of the resident form, with its connection. */
+static int
+serve(void *ctx, const struct visit *v)
+{
+	const struct policy *p = ctx;
+	struct session s;
+
+	if (v->err != 0)
+		return session_refuse(v->fd, v->err);
+	session_begin(&s, v->fd, v->fd, p, v->peer, v->has_timer);
+	s.must_stop = v->must_stop;
+	s.has_log = true;
+	return session_run(&s);
+}
+
+static int
+run_resident(const struct listeners *l, int argc, char **argv)
+{
+	struct policy policy = { .err = E_ABSENT }; /* not loaded yet */
+	const struct service service = { &policy, refresh, serve };
+	int code = listen_run(l, &service, argc, argv);
+
+	policy_free(&policy);
+	return code;
 }
 
 int
 main(int argc, char **argv)
 {
 	struct listeners listeners;
+	bool is_resident;
 	int r;
 
 	prog_start("qmail-smtpd");
-	listen_find(&listeners);
+	is_resident = listen_find(&listeners);
 	r = home_enter();
-	if (listeners.n == 0)
+	if (!is_resident)
 		return r < 0 ? session_refuse(1, r) : run_once();
 	if (r < 0)
 		prog_die_file(EX_SOFT, "unable to enter", home_path(), r);
-	return listen_run(&listeners, read_inherited(argc, argv));
+	return run_resident(&listeners, argc, argv);
 }

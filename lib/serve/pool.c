@@ -1,7 +1,7 @@
 /*
  * pool - the children of the resident form, counted: see pool.h
  */
-#include "pool.h"
+#include "serve/pool.h"
 
 #include <signal.h>
 #include <sys/mman.h>
@@ -16,6 +16,8 @@
 #include "sys/proc.h"
 
 enum {
+	SPARES_MIN = 4,
+	SPARES_MAX = 32,
 	CALLS = 64,         /* read at once */
 	CALM_MS = 30 * 1000 /* without want: fewer spares will do */
 };
@@ -155,7 +157,7 @@ pool_fill(struct pool *p, size_t *slot)
 		if (r == 0)
 			return 0;
 		if (r < 0) {
-			p->hold_until = now + RESTART_MS;
+			p->hold_until = now + POOL_RESTART_MS;
 			return r;
 		}
 	}
@@ -237,7 +239,7 @@ forget(struct pool *p, pid_t pid, const struct proc_end *end)
 	(void)atomic_fetch_sub(&p->board->spares, 1);
 	/* it could not even accept: do not try in a tight circle */
 	if (end->how == PROC_EXITED && end->value != 0)
-		p->hold_until = clock_ms() + RESTART_MS;
+		p->hold_until = clock_ms() + POOL_RESTART_MS;
 }
 
 bool

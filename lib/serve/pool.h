@@ -7,8 +7,8 @@
  * marking it costs a child nothing, and it writes a byte to the parent
  * only when spares run low.
  */
-#ifndef SMTPD_POOL_H
-#define SMTPD_POOL_H
+#ifndef SERVE_POOL_H
+#define SERVE_POOL_H
 
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -16,13 +16,17 @@
 #include <sys/types.h>
 
 #include "base/attr.h"
-#include "limits.h"
+
+enum {
+	POOL_CHILDREN_MAX = 16384,
+	POOL_RESTART_MS = 1000 /* between failed forks, or new images */
+};
 
 /* Shared by all. */
 struct board {
 	atomic_int spares; /* children that wait */
 	atomic_int low;    /* fewer than this: call the parent */
-	atomic_bool is_busy[CHILDREN_MAX];
+	atomic_bool is_busy[POOL_CHILDREN_MAX];
 };
 
 struct pool {

@@ -1,7 +1,7 @@
 /*
  * listen - the resident form: see listen.h
  */
-#include "listen.h"
+#include "serve/listen.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -9,15 +9,15 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/num.h"
 #include "conf/control.h"
-#include "policy.h"
-#include "pool.h"
-#include "session.h"
+#include "serve/pool.h"
 #include "sys/clock.h"
 #include "sys/env.h"
 #include "sys/fd.h"
@@ -28,7 +28,12 @@
 #include "sys/sig.h"
 #include "sys/wait.h"
 
-enum { FIRST_PASSED = 3 }; /* of LISTEN_FDS, by sd_listen_fds(3) */
+enum {
+	FIRST_PASSED = 3,   /* of LISTEN_FDS, by sd_listen_fds(3) */
+	CHILDREN = 100,     /* control/concurrencyincoming */
+	GOODBYE_MS = 30000, /* for messages to arrive after TERM */
+	NUDGE_MS = 1000     /* between two reminders to end */
+};
 
 /* Set in a child by TERM: do not accept, or end where it does no harm. */
 static volatile sig_atomic_t must_stop;
@@ -42,7 +47,8 @@ on_term(int signal)
 
 struct server {
 	const struct listeners *listeners;
-	struct policy policy;
+	const struct service *service;
+	struct settings settings;
 	struct pool pool;
 	int signals;
 	sigset_t term; /* TERM, which children let through */
@@ -62,7 +68,7 @@ env_number(const char *name)
 	return n;
 }
 
-void
+bool
 listen_find(struct listeners *l)
 {
 	uint64_t passed = 0;
@@ -75,6 +81,15 @@ listen_find(struct listeners *l)
 	for (uint64_t i = 0; i < passed && l->n < LISTENERS_MAX; i++)
 		if (fd_is_listening(FIRST_PASSED + (int)i))
 			l->fd[l->n++] = FIRST_PASSED + (int)i;
+	return l->n > 0;
+}
+
+bool
+listen_set_timer(int fd, uint64_t seconds)
+{
+	const struct timeval t = { .tv_sec = (time_t)seconds };
+
+	return setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &t, sizeof(t)) == 0;
 }
 
 union address {
@@ -166,48 +181,60 @@ export_names(const struct name *remote, const struct name *local)
 	return r;
 }
 
+/* What the socket tells of the peer, and the environment if somebody
+ * reads it. Names live in the caller's. */
+static int
+meet(struct server *v, int fd, const union address *from, struct name *remote,
+    struct name *local, struct peer *peer)
+{
+	const char *host = env_get("TCPLOCALHOST");
+
+	name_address(from, remote);
+	*peer = (struct peer){ .ip = span_cstr(remote->ip),
+		.host = SPAN("unknown"),
+		.local = host != NULL ? span_cstr(host) : v->settings.me };
+	if (peer->local.len == 0 || env_get("QMAILQUEUE") != NULL) {
+		union address a;
+		socklen_t len = sizeof(a);
+
+		*local = (struct name){ .ip = "unknown" };
+		if (getsockname(fd, &a.any, &len) == 0)
+			name_address(&a, local);
+		if (peer->local.len == 0)
+			peer->local = span_cstr(local->ip);
+		return export_names(remote, local);
+	}
+	return 0;
+}
+
 /*
  * Talk to the peer on fd: the rest of this process's life. The listening
  * sockets are closed, so that a new server can have the port whatever
- * sessions of the old one go on.
+ * conversations of the old one go on.
  */
 static int
 serve(struct server *v, int fd, const union address *from)
 {
-	const char *host = env_get("TCPLOCALHOST");
-	struct name remote, local = { .ip = "unknown" };
-	struct peer peer = { .host = SPAN("unknown") };
-	struct session s;
-	bool has_timer = true; /* by inheritance from the listening socket */
+	struct name remote, local;
+	struct peer peer;
+	struct visit visit = { .fd = fd,
+		.peer = &peer,
+		.has_timer =
+		    true, /* by inheritance from the listening socket */
+		.must_stop = &must_stop };
 
 	for (size_t i = 0; i < v->listeners->n; i++)
 		(void)close(v->listeners->fd[i]);
-	name_address(from, &remote);
-	if (policy_refresh(&v->policy)) {
+	if (v->service->refresh(v->service->ctx, &v->settings)) {
 		pool_call(&v->pool, CALL_CHANGED);
-		has_timer = session_set_timer(fd, v->policy.timeout_s);
+		visit.has_timer = listen_set_timer(fd, v->settings.timeout_s);
 	}
-	if (v->policy.err != 0) {
-		log_err("unable to read controls", v->policy.err);
-		return session_refuse(fd, v->policy.err);
-	}
-	peer.ip = span_cstr(remote.ip);
-	peer.local = host != NULL ? span_cstr(host) : buf_span(&v->policy.me);
-	if (peer.local.len == 0 || env_get("QMAILQUEUE") != NULL) {
-		union address a;
-		socklen_t len = sizeof(a);
-
-		if (getsockname(fd, &a.any, &len) == 0)
-			name_address(&a, &local);
-		if (export_names(&remote, &local) < 0)
-			return 1;
-		if (peer.local.len == 0)
-			peer.local = span_cstr(local.ip);
-	}
-	session_begin(&s, fd, fd, &v->policy, &peer, has_timer);
-	s.must_stop = &must_stop;
-	s.has_log = true;
-	return session_run(&s);
+	visit.err = v->settings.err;
+	if (visit.err != 0)
+		log_err("unable to read controls", visit.err);
+	if (meet(v, fd, from, &remote, &local, &peer) < 0)
+		return 1;
+	return v->service->serve(v->service->ctx, &visit);
 }
 
 /* Wait for a connection on several sockets: a socket to accept from. */
@@ -307,7 +334,8 @@ prepare_sockets(const struct server *v)
 		/* fails for Unix sockets, which have no delay */
 		(void)setsockopt(
 		    l->fd[i], IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-		if (r == 0 && !session_set_timer(l->fd[i], v->policy.timeout_s))
+		if (r == 0 &&
+		    !listen_set_timer(l->fd[i], v->settings.timeout_s))
 			r = err_sys();
 	}
 	return r;
@@ -320,10 +348,10 @@ reload(struct server *v)
 	uint64_t limit = CHILDREN;
 	int r;
 
-	(void)policy_refresh(&v->policy);
-	if (v->policy.err != 0)
-		log_err("unable to read controls", v->policy.err);
-	r = control_int("concurrencyincoming", CHILDREN_MAX, &limit);
+	(void)v->service->refresh(v->service->ctx, &v->settings);
+	if (v->settings.err != 0)
+		log_err("unable to read controls", v->settings.err);
+	r = control_int("concurrencyincoming", POOL_CHILDREN_MAX, &limit);
 	if (r < 0 && r != E_ABSENT)
 		log_err("unable to read control/concurrencyincoming", r);
 	r = pool_set_limit(&v->pool, limit > 0 ? (size_t)limit : 1);
@@ -418,7 +446,7 @@ watch(struct server *v, struct wait *w)
 		int r = 1;
 
 		if (v->must_renew) {
-			until = v->began + RESTART_MS;
+			until = v->began + POOL_RESTART_MS;
 			if (clock_ms() >= until)
 				renew(v);
 		} else {
@@ -456,12 +484,28 @@ say_goodbye(struct server *v, struct wait *w)
 	pool_signal(&v->pool, SIGKILL, false);
 }
 
+/* What the last image of a resident process tells: how many children are
+ * at work for it. */
+static size_t
+read_inherited(int argc, char **argv)
+{
+	uint64_t n;
+
+	if (argc != 3 || strcmp(argv[1], "--inherited") != 0 ||
+	    num_parse(span_cstr(argv[2]), INT32_MAX, &n) < 0)
+		return 0;
+	return (size_t)n;
+}
+
 int
-listen_run(const struct listeners *l, size_t inherited)
+listen_run(const struct listeners *l, const struct service *service, int argc,
+    char **argv)
 {
 	const int signals[] = { SIGCHLD, SIGTERM, SIGINT, SIGHUP, 0 };
 	const struct sigaction act = { .sa_handler = on_term };
-	struct server v = { .listeners = l, .began = clock_ms() };
+	struct server v = {
+		.listeners = l, .service = service, .began = clock_ms()
+	};
 	struct wait w = WAIT_INIT;
 	int r;
 
@@ -470,12 +514,11 @@ listen_run(const struct listeners *l, size_t inherited)
 	(void)sigaddset(&v.term, SIGTERM);
 	r = sig_open(signals, &v.signals);
 	if (r == 0)
-		r = pool_open(&v.pool, inherited);
+		r = pool_open(&v.pool, read_inherited(argc, argv));
 	if (r == 0 && sigaction(SIGTERM, &act, NULL) < 0)
 		r = err_sys();
 	if (r < 0)
 		prog_die(EX_SOFT, "unable to start", r);
-	v.policy.err = E_ABSENT; /* not loaded yet */
 	reload(&v);
 	r = prepare_sockets(&v);
 	if (r < 0 || v.pool.limit == 0)
@@ -486,7 +529,6 @@ listen_run(const struct listeners *l, size_t inherited)
 	say_goodbye(&v, &w);
 	wait_free(&w);
 	pool_close(&v.pool);
-	policy_free(&v.policy);
 	fd_close(&v.signals);
 	log_line("stopped");
 	return 0;
