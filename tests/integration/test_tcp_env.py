@@ -61,6 +61,9 @@ def test_case82_no_connection(proto):
     assert tcp_env(*SHOW, PROTO=proto) == (111, "")
     with socket.socketpair()[0] as unix:
         assert tcp_env(*SHOW, stdin=unix, PROTO=proto) == (111, "")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+        udp.connect(("127.0.0.1", 9))
+        assert tcp_env(*SHOW, stdin=udp, PROTO=proto) == (111, "")
 
 
 def test_case82_no_program():

@@ -252,7 +252,12 @@ tell(bool must_ask, uint64_t seconds)
 {
 	struct end local = { .len = sizeof(local.address) };
 	struct end remote = { .len = sizeof(remote.address) };
+	socklen_t len = sizeof(int);
+	int type = 0;
 
+	if (getsockopt(0, SOL_SOCKET, SO_TYPE, &type, &len) < 0 ||
+	    type != SOCK_STREAM)
+		give_up();
 	if (getsockname(0, (void *)&local.address, &local.len) < 0 ||
 	    getpeername(0, (void *)&remote.address, &remote.len) < 0)
 		give_up();
