@@ -5,20 +5,15 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "mail/netstring.h"
 #include "sys/clock.h"
-#include "sys/fd.h"
 #include "sys/prog.h"
 
 enum {
-	LENGTH_BYTES = 128, /* more than netstring_length() takes */
-	/* after a violation: so that replies survive the closing */
-	LINGER_MS = 1000,
-	LINGER_BYTES = 256 * 1024
+	LENGTH_BYTES = 128 /* more than netstring_length() takes */
 };
 
 void
@@ -184,25 +179,6 @@ netin_drop(struct netin *n, size_t count)
 	return 0;
 }
 
-/*
- * Closing a socket while bytes are unread makes TCP throw away what we
- * said last: so say that we are through, and listen a little longer.
- */
-static void
-linger(struct netin *n)
-{
-	int64_t deadline = clock_ms() + LINGER_MS;
-	size_t total = 0;
-	size_t got = 1;
-
-	if (shutdown(n->out.fd, SHUT_WR) < 0)
-		return;
-	while (got > 0 && total < LINGER_BYTES &&
-	       fd_read(n->in.fd, n->in.data, sizeof(n->in.data), deadline,
-		   &got) == 0)
-		total += got;
-}
-
 int
 netin_close(struct netin *n, int r)
 {
@@ -213,7 +189,7 @@ netin_close(struct netin *n, int r)
 	if (written < 0)
 		return written == E_TIMEOUT ? EX_SOFT : 0;
 	if (r < 0 && r != E_EOF)
-		linger(n);
+		in_linger(&n->in, n->out.fd);
 	if (r == 0 || r == E_EOF || err_is(r, EINTR))
 		return 0;
 	return r == E_SYNTAX ? EX_HARD : EX_SOFT;

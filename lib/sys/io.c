@@ -3,11 +3,13 @@
  */
 #include "sys/io.h"
 
+#include <sys/socket.h>
+
 #include "base/err.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
 
-enum { FLUSH_AT = 16384 };
+enum { FLUSH_AT = 16384, LINGER_MS = 1000, LINGER_BYTES = 256 * 1024 };
 
 static int64_t
 deadline_in(int64_t ms)
@@ -42,6 +44,20 @@ void
 in_skip(struct in *i, size_t n)
 {
 	i->at += n < i->len - i->at ? n : i->len - i->at;
+}
+
+void
+in_linger(struct in *i, int outfd)
+{
+	int64_t deadline = clock_ms() + LINGER_MS;
+	size_t total = 0;
+	size_t got = 1;
+
+	if (shutdown(outfd, SHUT_WR) < 0)
+		return;
+	while (got > 0 && total < LINGER_BYTES &&
+	       fd_read(i->fd, i->data, sizeof(i->data), deadline, &got) == 0)
+		total += got;
 }
 
 void

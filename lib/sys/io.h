@@ -34,6 +34,13 @@ bool in_pending(const struct in *i);
 int in_peek(struct in *i, struct span *s) MUST_CHECK;
 void in_skip(struct in *i, size_t n);
 
+/*
+ * Before the connection of outfd, which is perhaps i's, is closed: say that
+ * we are through, and listen a little longer. Closing a socket while bytes
+ * are unread makes TCP throw away what we said last.
+ */
+void in_linger(struct in *i, int outfd);
+
 struct out {
 	int fd;
 	int64_t timeout_ms;

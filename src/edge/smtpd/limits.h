@@ -25,10 +25,6 @@ enum {
 	/* a message may take timeoutsmtpd, and a second more for so many
 	 * bytes of it */
 	DATA_BYTES_PER_S = 256,
-	/* how long, and for how many bytes, we listen on after having said
-	 * that we close, so that the reply survives the closing */
-	LINGER_MS = 1000,
-	LINGER_BYTES = 256 * 1024,
 	REPLIES_MAX = 128 * 1024, /* gathered before they are written */
 	TIMEOUT_S = 1200,         /* control/timeoutsmtpd */
 	TIMEOUT_S_MAX = 7 * 24 * 3600

@@ -4,7 +4,6 @@
 #include "session.h"
 
 #include <errno.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/err.h"
@@ -303,25 +302,6 @@ next_command(struct session *s)
 	return verbs_do(s, line);
 }
 
-/*
- * Closing a socket while bytes are unread makes TCP throw away what we
- * said last: so say that we are through, and listen a little longer.
- */
-static void
-linger(struct session *s)
-{
-	int64_t deadline = clock_ms() + LINGER_MS;
-	size_t total = 0;
-	size_t got = 1;
-
-	if (shutdown(s->out.fd, SHUT_WR) < 0)
-		return;
-	while (got > 0 && total < LINGER_BYTES &&
-	       fd_read(s->in.fd, s->in.data, sizeof(s->in.data), deadline,
-		   &got) == 0)
-		total += got;
-}
-
 int
 session_run(struct session *s)
 {
@@ -339,6 +319,6 @@ session_run(struct session *s)
 		return 1;
 	if (end == VERB_QUIT)
 		return 0;
-	linger(s);
+	in_linger(&s->in, s->out.fd);
 	return 1;
 }
