@@ -1,5 +1,5 @@
 /*
- * sock - sockets on this machine: see sock.h
+ * sock - sockets: see sock.h
  */
 #include "sys/sock.h"
 
@@ -96,6 +96,23 @@ sock_connect(const char *path, int64_t deadline, int *fd)
 	if (r < 0)
 		fd_close(fd);
 	return r;
+}
+
+int
+sock_reach(int fd, const struct sockaddr *to, socklen_t len, int64_t deadline)
+{
+	int error = 0;
+	socklen_t n = sizeof(error);
+	int r;
+
+	if (connect(fd, to, len) == 0)
+		return 0;
+	if (errno != EINPROGRESS)
+		return err_sys();
+	r = fd_wait_out(fd, deadline);
+	if (r == 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0)
+		r = err_sys();
+	return r == 0 && error != 0 ? err_of(error) : r;
 }
 
 /* Remove a socket nobody listens on. E_BUSY when somebody does. */

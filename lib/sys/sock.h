@@ -1,11 +1,11 @@
 /*
- * sock - sockets on this machine: listen, connect, know the peer, pass
- *        descriptors
+ * sock - sockets: listen, connect, know the peer, pass descriptors
  */
 #ifndef SYS_SOCK_H
 #define SYS_SOCK_H
 
 #include <stdint.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include "base/attr.h"
@@ -28,6 +28,13 @@ int sock_listen(const char *path, mode_t mode, int backlog, int *fd) MUST_CHECK;
  * ECONNREFUSED when nobody listens, E_TIMEOUT when its backlog stays full.
  * E_TOOBIG for a path no socket can have: chdir and use a shorter one. */
 int sock_connect(const char *path, int64_t deadline, int *fd) MUST_CHECK;
+
+/*
+ * Connect a non-blocking socket to an address before the deadline. E_TIMEOUT;
+ * system errors. The descriptor stays open whatever happens.
+ */
+int sock_reach(int fd, const struct sockaddr *to, socklen_t len,
+    int64_t deadline) MUST_CHECK;
 
 /* A connected pair that keeps message boundaries (SOCK_SEQPACKET). */
 int sock_pair(int ends[2]) MUST_CHECK;

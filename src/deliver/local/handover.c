@@ -24,23 +24,13 @@ enum { CONNECT_MS = 60 * 1000, SAID_MAX = 1000, ADDRESS_MAX = 256 * 1024 };
 static int
 try_address(const struct addrinfo *a, int64_t deadline, int *fd)
 {
-	int error = 0;
-	socklen_t n = sizeof(error);
 	int r;
 
 	*fd =
 	    socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (*fd < 0)
 		return err_sys();
-	if (connect(*fd, a->ai_addr, a->ai_addrlen) == 0)
-		return 0;
-	r = err_sys();
-	if (err_is(r, EINPROGRESS))
-		r = fd_wait_out(*fd, deadline);
-	if (r == 0 && getsockopt(*fd, SOL_SOCKET, SO_ERROR, &error, &n) < 0)
-		r = err_sys();
-	if (r == 0 && error != 0)
-		r = err_of(error);
+	r = sock_reach(*fd, a->ai_addr, a->ai_addrlen, deadline);
 	if (r < 0)
 		fd_close(fd);
 	return r;

@@ -24,6 +24,7 @@
 #include "sys/fd.h"
 #include "sys/home.h"
 #include "sys/prog.h"
+#include "sys/sock.h"
 
 enum {
 	CONNECT_MS = 10 * 1000,
@@ -111,33 +112,18 @@ read_letter(struct letter *l)
 	return code == SUBMIT_TOOLONG ? SUBMIT_REFUSED : code;
 }
 
-/* Wait for the end of a connect() under way. */
-static int
-finish_connect(int fd)
-{
-	int errnum = 0;
-	socklen_t len = sizeof(errnum);
-	int r = fd_wait_out(fd, clock_ms() + CONNECT_MS);
-
-	if (r < 0)
-		return r;
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &errnum, &len) < 0)
-		return err_sys();
-	return errnum == 0 ? 0 : err_of(errnum);
-}
-
 /* Connect: SUBMIT_OK, or the exit code if no other server answers. */
 static int
 reach(const struct server *s, int *fd)
 {
-	int r = 0;
+	int r;
 
 	*fd = socket(s->address.ss_family,
 	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (*fd < 0)
 		return errno == EAFNOSUPPORT ? NO_CONNECTION : NO_SOCKET;
-	if (connect(*fd, (const struct sockaddr *)&s->address, s->len) < 0)
-		r = errno == EINPROGRESS ? finish_connect(*fd) : err_sys();
+	r = sock_reach(*fd, (const struct sockaddr *)&s->address, s->len,
+	    clock_ms() + CONNECT_MS);
 	if (r == 0)
 		return SUBMIT_OK;
 	fd_close(fd);

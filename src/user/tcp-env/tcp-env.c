@@ -14,7 +14,6 @@
  * Contract local.md 4.3, edges.md 2.1, 2.2.
  */
 #include <arpa/inet.h>
-#include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <signal.h>
@@ -32,7 +31,7 @@
 #include "sys/fd.h"
 #include "sys/prog.h"
 #include "sys/sig.h"
-#include "sys/wait.h"
+#include "sys/sock.h"
 
 enum {
 	IDENT_PORT = 113,
@@ -146,28 +145,6 @@ set_port(struct sockaddr_storage *a, unsigned int port)
 		six->sin6_port = htons((uint16_t)port);
 }
 
-/* Wait until fd can be written to: the connection is there, or not. */
-static int
-await(int fd, int64_t deadline)
-{
-	struct wait w = WAIT_INIT;
-	socklen_t len = sizeof(int);
-	int error = 0;
-	size_t handle;
-	int r;
-
-	wait_reset(&w);
-	handle = wait_out(&w, fd);
-	wait_until(&w, deadline);
-	r = wait_run(&w);
-	if (r == 0 && !wait_ready(&w, handle))
-		r = E_TIMEOUT;
-	wait_free(&w);
-	if (r == 0 && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) < 0)
-		r = err_sys();
-	return r == 0 && error != 0 ? err_of(error) : r;
-}
-
 static int
 reach(
     int fd, const struct end *local, const struct end *remote, int64_t deadline)
@@ -178,10 +155,7 @@ reach(
 	set_port(&to, IDENT_PORT);
 	if (bind(fd, (const void *)&from, local->len) < 0)
 		return err_sys();
-	if (connect(fd, (const void *)&to, remote->len) < 0 &&
-	    errno != EINPROGRESS)
-		return err_sys();
-	return await(fd, deadline);
+	return sock_reach(fd, (const void *)&to, remote->len, deadline);
 }
 
 /* Behind the third colon, without blanks: "6195, 25 : USERID : UNIX : joe" */

@@ -3,6 +3,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -407,11 +408,46 @@ test_stream(void **state)
 	buf_free(&b);
 }
 
+static int
+inet_socket(int flags)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static void
+test_reach(void **state)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_addr = { htonl(INADDR_LOOPBACK) } };
+	socklen_t len = sizeof(to);
+	int listener = inet_socket(0), fd = inet_socket(SOCK_NONBLOCK);
+	const struct sockaddr *address = (const void *)&to;
+
+	(void)state;
+	assert_int_equal(bind(listener, address, len), 0);
+	assert_int_equal(getsockname(listener, (void *)&to, &len), 0);
+	/* the port is taken, and nobody listens there */
+	assert_true(err_is(
+	    sock_reach(fd, address, len, clock_ms() + 60000), ECONNREFUSED));
+	fd_close(&fd);
+	assert_int_equal(listen(listener, 1), 0);
+	fd = inet_socket(SOCK_NONBLOCK);
+	assert_int_equal(sock_reach(fd, address, len, clock_ms() + 60000), 0);
+	assert_int_equal(fd_write(fd, SPAN("x"), clock_ms() + 60000), 0);
+	fd_close(&fd);
+	fd_close(&listener);
+	assert_true(err_is(sock_reach(-1, address, len, 0), EBADF));
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_listen_mode),
+		cmocka_unit_test(test_reach),
 		cmocka_unit_test(test_stale_and_live),
 		cmocka_unit_test(test_path_length),
 		cmocka_unit_test(test_connect),
