@@ -6,27 +6,12 @@
 #include "base/err.h"
 #include "queue/envelope.h"
 #include "queue/submit.h"
-#include "sys/env.h"
 #include "sys/home.h"
 #include "sys/log.h"
 #include "sys/prog.h"
 #include "sys/spool.h"
 
 enum { WORDS_BYTES = 64 };
-
-static struct span
-need(const char *name)
-{
-	struct buf words = BUF_INIT(WORDS_BYTES);
-	const char *value = env_get(name);
-	const char *p;
-
-	if (value != NULL)
-		return span_cstr(value);
-	buf_puts(&words, name);
-	buf_puts(&words, " not set");
-	prog_die(EX_HARD, buf_cstr(&words, &p) == 0 ? p : name, 0);
-}
 
 static void
 compose(struct buf *b, struct span sender, char *const *address)
@@ -61,7 +46,8 @@ resend(const char *sender, char *const *addresses)
 	struct submitted out = { .code = SUBMIT_HOME };
 	struct buf envelope = BUF_INIT(ENVELOPE_MAX);
 	struct spool message = SPOOL_INIT;
-	struct span from = need(sender), dtline = need("DTLINE");
+	struct span from = span_cstr(prog_need(sender, EX_HARD));
+	struct span dtline = span_cstr(prog_need("DTLINE", EX_HARD));
 	const char *text;
 	int r;
 

@@ -12,6 +12,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "sys/env.h"
 #include "sys/fd.h"
 #include "sys/sig.h"
 
@@ -85,6 +86,16 @@ prog_die_file(int code, const char *what, const char *file, int r)
 	complain((const char *const[]){ ": fatal: ", what, " ", file,
 	    why == NULL ? NULL : ": ", why, NULL });
 	exit(code);
+}
+
+const char *
+prog_need(const char *variable, int code)
+{
+	const char *value = env_get(variable);
+
+	if (value == NULL)
+		prog_die_file(code, variable, "not set", 0);
+	return value;
 }
 
 int

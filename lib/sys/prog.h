@@ -32,6 +32,12 @@ void prog_die(int code, const char *what, int r) NORETURN;
 void prog_die_file(
     int code, const char *what, const char *file, int r) NORETURN;
 
+/*
+ * The value of a variable of the environment, or the end: "NAME: fatal:
+ * VARIABLE not set". Borrowed.
+ */
+const char *prog_need(const char *variable, int code);
+
 /* Print a line on descriptor 1. */
 int prog_say(const char *words) MUST_CHECK;
 

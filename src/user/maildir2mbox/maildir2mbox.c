@@ -22,7 +22,6 @@
 #include "mail/date.h"
 #include "mail/mboxrd.h"
 #include "sys/clock.h"
-#include "sys/env.h"
 #include "sys/fd.h"
 #include "sys/file.h"
 #include "sys/lock.h"
@@ -44,16 +43,6 @@ struct mbox {
 	int fd;
 	struct buf out;
 };
-
-static const char *
-need(const char *name)
-{
-	const char *value = env_get(name);
-
-	if (value == NULL)
-		prog_die_file(EX_SOFT, name, "not set", 0);
-	return value;
-}
 
 static void NORETURN
 die_of_memory(void)
@@ -309,9 +298,9 @@ main(void)
 
 	prog_start("maildir2mbox");
 	(void)umask(077);
-	mail = need("MAIL");
-	m.name = need("MAILTMP");
-	dir = need("MAILDIR");
+	mail = prog_need("MAIL", EX_SOFT);
+	m.name = prog_need("MAILTMP", EX_SOFT);
+	dir = prog_need("MAILDIR", EX_SOFT);
 	if (chdir(dir) < 0)
 		prog_die_file(EX_SOFT, "unable to chdir to", dir, err_sys());
 	find_all(&all);

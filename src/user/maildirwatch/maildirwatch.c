@@ -13,7 +13,6 @@
 
 #include "base/err.h"
 #include "mail/gist.h"
-#include "sys/env.h"
 #include "sys/fd.h"
 #include "sys/file.h"
 #include "sys/maildir.h"
@@ -103,9 +102,7 @@ main(void)
 	const char *dir;
 
 	prog_start("maildirwatch");
-	dir = env_get("MAILDIR");
-	if (dir == NULL)
-		prog_die(EX_SOFT, "MAILDIR not set", 0);
+	dir = prog_need("MAILDIR", EX_SOFT);
 	if (chdir(dir) < 0)
 		prog_die_file(EX_SOFT, "unable to chdir to", dir, err_sys());
 	for (;;) {

@@ -19,7 +19,6 @@
 #include "queue/envelope.h"
 #include "queue/submit.h"
 #include "sys/clock.h"
-#include "sys/env.h"
 #include "sys/fd.h"
 #include "sys/home.h"
 #include "sys/prog.h"
@@ -183,16 +182,12 @@ main(int argc, char **argv)
 {
 	struct receipt r = { .in = TOKENS_INIT, .out = TOKENS_INIT };
 	struct buf header = BUF_INIT(HEADER_MAX);
-	const char *value;
 	struct span sender;
 
 	prog_start("qreceipt");
 	if (argc < 2)
 		prog_usage("qreceipt deliveryaddress");
-	value = env_get("SENDER");
-	if (value == NULL)
-		prog_die(EX_HARD, "SENDER not set", 0);
-	sender = span_cstr(value);
+	sender = span_cstr(prog_need("SENDER", EX_HARD));
 	if (sender.len == 0 || span_eq(sender, SPAN("#@[]")))
 		return 0;
 	r.address = span_cstr(argv[1]);

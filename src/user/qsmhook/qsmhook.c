@@ -16,7 +16,6 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "sys/child.h"
-#include "sys/env.h"
 #include "sys/prog.h"
 
 #define USAGE "qsmhook [ -DFlMmnPs ] [ -x prefix ] program [ arg ... ]"
@@ -30,13 +29,9 @@ struct hook {
 };
 
 static struct span
-need(const char *name)
+need(const char *variable)
 {
-	const char *value = env_get(name);
-
-	if (value == NULL)
-		prog_die_file(EX_HARD, name, "not set", 0);
-	return span_cstr(value);
+	return span_cstr(prog_need(variable, EX_HARD));
 }
 
 static void
