@@ -3,9 +3,27 @@
  */
 #include "mail/mboxrd.h"
 
+#include "mail/date.h"
+
 static const char from[] = "From ";
 
 enum { FROM_LEN = sizeof(from) - 1 };
+
+void
+mboxrd_from(struct buf *b, struct span sender, int64_t when)
+{
+	buf_put(b, (struct span){ from, FROM_LEN });
+	if (sender.len == 0)
+		buf_puts(b, "MAILER-DAEMON");
+	for (size_t i = 0; i < sender.len; i++) {
+		char c = sender.p[i];
+
+		buf_putc(b, c == ' ' || c == '\t' || c == '\n' ? '-' : c);
+	}
+	buf_putc(b, ' ');
+	date_mbox(b, when);
+	buf_putc(b, '\n');
+}
 
 /* The rest of a line, or of the piece. */
 static void

@@ -9,6 +9,7 @@
 #define MAIL_MBOXRD_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/span.h"
@@ -20,6 +21,12 @@ struct mboxrd {
 };
 
 #define MBOXRD_INIT ((struct mboxrd){ .held = 0 })
+
+/*
+ * Append the line in front of a message, with its LF: blanks and line ends of
+ * the sender become '-', none at all is MAILER-DAEMON; the date is UTC.
+ */
+void mboxrd_from(struct buf *b, struct span sender, int64_t when);
 
 /* Append a piece as it is quoted: at most 7/6 of it, and 5 bytes. */
 void mboxrd_put(struct mboxrd *m, struct buf *b, struct span piece);

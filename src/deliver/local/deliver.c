@@ -11,6 +11,7 @@
 #include "base/mem.h"
 #include "conf/dotfile.h"
 #include "mail/dotqmail.h"
+#include "mail/mboxrd.h"
 #include "queue/envelope.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
@@ -93,7 +94,7 @@ compose_lines(struct delivery *d)
 	dotqmail_safe(&d->safe, j->ext);
 	vars_dtline(&d->dtline, j->local, j->domain);
 	vars_rpline(&d->rpline, j->sender);
-	vars_ufline(&d->ufline, j->sender, d->when);
+	mboxrd_from(&d->ufline, j->sender, d->when);
 	if (buf_err(&d->safe) < 0 || buf_err(&d->dtline) < 0 ||
 	    buf_err(&d->rpline) < 0 || buf_err(&d->ufline) < 0)
 		return no_memory(d);

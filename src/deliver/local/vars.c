@@ -6,29 +6,23 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "mail/address.h"
-#include "mail/date.h"
 
 enum { MINE_MAX = 24 };
 
 static void
-put_instead(struct buf *b, struct span s, const char *bad, struct span instead)
+put_line(struct buf *b, struct span s)
 {
-	const struct span list = span_cstr(bad);
-
-	for (size_t i = 0; i < s.len; i++) {
-		bool is_bad = span_find(list, s.p[i]) < list.len;
-
-		buf_put(b, is_bad ? instead : (struct span){ s.p + i, 1 });
-	}
+	for (size_t i = 0; i < s.len; i++)
+		buf_putc(b, (char)(s.p[i] == '\n' ? '_' : s.p[i]));
 }
 
 void
 vars_dtline(struct buf *b, struct span local, struct span domain)
 {
 	buf_puts(b, "Delivered-To: ");
-	put_instead(b, local, "\n", SPAN("_"));
+	put_line(b, local);
 	buf_putc(b, '@');
-	put_instead(b, domain, "\n", SPAN("_"));
+	put_line(b, domain);
 	buf_putc(b, '\n');
 }
 
@@ -45,19 +39,6 @@ vars_rpline(struct buf *b, struct span sender)
 			if (b->p[at] == '\n')
 				b->p[at] = '_';
 	buf_puts(b, ">\n");
-}
-
-void
-vars_ufline(struct buf *b, struct span sender, int64_t when)
-{
-	buf_puts(b, "From ");
-	if (sender.len > 0)
-		put_instead(b, sender, " \t\n", SPAN("-"));
-	else
-		buf_puts(b, "MAILER-DAEMON");
-	buf_putc(b, ' ');
-	date_mbox(b, when);
-	buf_putc(b, '\n');
 }
 
 struct span

@@ -19,7 +19,6 @@
 /* Append the line, with its LF. */
 void vars_dtline(struct buf *b, struct span local, struct span domain);
 void vars_rpline(struct buf *b, struct span sender);
-void vars_ufline(struct buf *b, struct span sender, int64_t when);
 
 /* What follows the n-th '-' of ext; empty when there are fewer. */
 struct span vars_ext(struct span ext, unsigned int n);

@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #include "base/err.h"
-#include "mail/date.h"
 #include "mail/mboxrd.h"
 #include "sys/clock.h"
 #include "sys/fd.h"
@@ -125,23 +124,17 @@ copy_old(struct mbox *m, const char *mail, int fd)
 		buf_putc(&m->out, '\n');
 }
 
-/* The sender as a From_ line has it: of a Return-Path in the first line. */
-static void
-put_sender(struct buf *b, struct span line)
+/* Who sent it: a Return-Path in the first line says it. */
+static struct span
+sender_of(struct span line)
 {
 	static const char field[] = "Return-Path: <";
 	struct span s = span_tail(line, sizeof(field) - 1);
 	size_t end = span_rfind(s, '>');
 
-	if (!span_starts(line, span_cstr(field)) || end >= s.len) {
-		buf_puts(b, "XXX");
-		return;
-	}
-	s = span_head(s, end);
-	if (s.len == 0)
-		buf_puts(b, "MAILER-DAEMON");
-	for (size_t i = 0; i < s.len; i++)
-		buf_putc(b, s.p[i] == ' ' || s.p[i] == '\t' ? '-' : s.p[i]);
+	if (!span_starts(line, span_cstr(field)) || end >= s.len)
+		return SPAN("XXX");
+	return span_head(s, end);
 }
 
 /* Fill line with the first one, as far as there is room for it. */
@@ -177,11 +170,8 @@ copy_one(struct mbox *m, const struct maildir_file *k)
 	if (r < 0)
 		die_reading(k->path, r);
 	s = buf_span(&line);
-	buf_puts(&m->out, "From ");
-	put_sender(&m->out, span_head(s, span_find(s, '\n')));
-	buf_putc(&m->out, ' ');
-	date_mbox(&m->out, k->mtime);
-	buf_putc(&m->out, '\n');
+	mboxrd_from(
+	    &m->out, sender_of(span_head(s, span_find(s, '\n'))), k->mtime);
 	do {
 		mboxrd_put(&quoting, &m->out, s);
 		flush(m);

@@ -8,6 +8,8 @@
 
 #include <cmocka.h>
 
+#include "mail/mboxrd.h"
+
 /* a room has no library: its file is taken whole */
 #include "../../../src/deliver/local/vars.c"
 
@@ -47,7 +49,7 @@ test_senders(void **state)
 	for (size_t i = 0; i < sizeof(senders) / sizeof(*senders); i++) {
 		vars_rpline(&b, span_cstr(senders[i].sender));
 		check(senders[i].sender, &b, senders[i].rpline);
-		vars_ufline(&b, span_cstr(senders[i].sender), 100000000);
+		mboxrd_from(&b, span_cstr(senders[i].sender), 100000000);
 		buf_reset(&line);
 		buf_puts(&line, senders[i].ufline);
 		buf_puts(&line, "Sat Mar 03 09:46:40 1973\n");

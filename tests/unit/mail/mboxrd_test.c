@@ -8,7 +8,6 @@
 
 #include <cmocka.h>
 
-/* a room has no library: its file is taken whole */
 #include "mail/mboxrd.h"
 
 /* a span in a table, where SPAN() is no constant */
